@@ -1,0 +1,191 @@
+"""Evidence as data: what was sent and what came back, frozen, JSON-plain and replayable.
+
+A gatherer in `evidence/` makes a record, `checks/` judge it. Bytes travel as base64, large arrays beside the JSON
+in an `.npz` file (fields marked `ARRAYS`), times are seconds, `*_at` are seconds since the epoch.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+ARRAYS = {"stored": "npz"}
+"""Metadata of a field that holds a mapping name -> array: stored beside the JSON as `.npz`."""
+
+
+class NotStrictJSON(ValueError):
+    """The body is not JSON as RFC 8259 has it: bad UTF-8, NaN, a duplicate key, nesting or a number out of bounds."""
+
+
+def strict_json(body: bytes) -> Any:
+    """Parse `body` as RFC 8259 JSON and nothing looser.
+
+    Raises:
+        NotStrictJSON: it is not; the message says what was met.
+    """
+
+    def no_constant(name: str) -> Any:
+        raise NotStrictJSON(f"{name} is not JSON")
+
+    def no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        plain = dict(pairs)
+        if len(plain) != len(pairs):
+            raise NotStrictJSON("an object has a duplicate key")
+        return plain
+
+    try:
+        return json.loads(body.decode("utf-8"), parse_constant=no_constant, object_pairs_hook=no_duplicates)
+    except NotStrictJSON:
+        raise
+    except RecursionError:
+        raise NotStrictJSON("nested too deep") from None
+    except ValueError as error:
+        raise NotStrictJSON(str(error)) from None
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """One request and what became of it.
+
+    `case` names what was tried ("NaN in feature 3"). `status` is None when no whole answer came; `failure` then says
+    why in one word: refused, reset, closed, deadline, oversize, malformed, encoding, unsent.
+    `elapsed_s` runs from the first byte sent to the last byte read.
+    """
+
+    case: str
+    method: str
+    path: str
+    status: int | None
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes = b""
+    elapsed_s: float = 0.0
+    failure: str | None = None
+    request_headers: tuple[tuple[str, str], ...] = ()
+    request_body: bytes = b""
+    sent_at: float = 0.0
+
+    @property
+    def ok(self) -> bool:
+        """Whether a whole answer with a 2xx status came."""
+        return self.status is not None and 200 <= self.status < 300
+
+    @property
+    def outcome(self) -> str:
+        """The status, or the failure in its place."""
+        return str(self.status) if self.status is not None else str(self.failure)
+
+    def header(self, name: str) -> str | None:
+        """The first value of a response header, whatever its case."""
+        return next((value for key, value in self.headers if key.lower() == name.lower()), None)
+
+    @cached_property
+    def json(self) -> Any:
+        """The answer's body as strict JSON. Raises NotStrictJSON."""
+        return strict_json(self.body)
+
+    @property
+    def json_or_none(self) -> Any:
+        """The answer's body as strict JSON, or None where it is not."""
+        try:
+            return self.json
+        except NotStrictJSON:
+            return None
+
+    @property
+    def text(self) -> str:
+        """The answer's body as text, for people: undecodable bytes replaced."""
+        return self.body.decode("utf-8", "replace")
+
+    def curl(self, url: str) -> str:
+        """A command that sends the same request again to the service at `url` (its origin, no path)."""
+        words = ["curl", "-sS", "-i", "-X", self.method]
+        for name, value in self.request_headers:
+            if name.lower() not in {"host", "content-length", "connection"}:
+                words += ["-H", f"{name}: {value}"]
+        if self.request_body:
+            try:
+                words += ["--data-binary", self.request_body.decode("utf-8")]
+            except UnicodeDecodeError:
+                hexed = self.request_body.hex()
+                return f"echo {hexed} | xxd -r -p | {shlex.join([*words, '--data-binary', '@-', url + self.path])}"
+        return shlex.join([*words, url + self.path])
+
+
+@dataclass(frozen=True)
+class Errored:
+    """Stands where a record should: its gathering broke. Whatever needs it reports `error`."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class RequestClass:
+    """The totals of one kind of request in a load run ("predict", "batch", "health", "invalid" …).
+
+    `statuses` counts whole answers by status code, `failures` the rest by word (see `Exchange.failure`).
+    `response_hdr` and `service_hdr` are HDR histograms (V2 compressed, base64) in microseconds: from the intended
+    and from the actual time of sending.
+    """
+
+    name: str
+    offered: int
+    sent: int
+    dropped: int
+    completed: int
+    statuses: Mapping[str, int]
+    failures: Mapping[str, int]
+    response_hdr: str
+    service_hdr: str
+
+
+@dataclass(frozen=True)
+class Generator:
+    """How well the load generator kept its own schedule: it judges itself before it judges anybody.
+
+    Lateness is actual minus intended time of sending, in seconds; `cpu_s` is user and system time of all its
+    processes, `wall_s` how long they ran; `connections` is the largest number of requests in flight.
+    """
+
+    lateness_p50_s: float
+    lateness_p99_s: float
+    lateness_max_s: float
+    cpu_s: float
+    wall_s: float
+    connections: int
+    processes: int
+
+
+@dataclass(frozen=True)
+class LoadRun:
+    """The result document of an open-loop run, one per scenario.
+
+    `rate` is the offered arrival rate in requests a second, `duration_s` the schedule's length. `series` holds one
+    array per column over all requests in order of intended time: `class` (index into `classes`), `intended_s`
+    and `sent_s` (seconds since the schedule's start), `response_s` (from intended), `service_s` (from sent),
+    `status` (HTTP status; 0 no whole answer; -1 dropped, never sent).
+    """
+
+    scenario: str
+    rate: float
+    duration_s: float
+    arrivals: str
+    seed: int
+    started_at: float
+    classes: tuple[RequestClass, ...]
+    generator: Generator
+    series: Mapping[str, NDArray[Any]] = field(default_factory=dict, metadata=ARRAYS, compare=False)
+
+    def named(self, name: str) -> RequestClass:
+        """The totals of one class of request. Raises KeyError, naming those there are."""
+        for one in self.classes:
+            if one.name == name:
+                return one
+        raise KeyError(f"no request class {name!r}; there are {[one.name for one in self.classes]}")
