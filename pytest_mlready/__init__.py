@@ -4,6 +4,11 @@ Importing this package costs nothing: pytest loads it on every start for the plu
 are resolved when first used.
 """
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pytest_mlready.finding import Finding, Measurement, Severity, Status
+
 __version__ = "0.1.0"
 __all__ = ["Finding", "Measurement", "Severity", "Status", "__version__"]
 

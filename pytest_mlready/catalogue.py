@@ -1,0 +1,169 @@
+"""The catalogue: every check with its id, severity, remedy and the evidence it asks for."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Literal
+
+from pytest_mlready.finding import Finding, Severity, Status, errored, finite
+from pytest_mlready.records import Errored, NotGathered
+from pytest_mlready.schedule import SCHEDULE, Evidence
+from pytest_mlready.settings import Profile, Settings
+
+Judgement = Callable[..., Finding]
+ALWAYS_CLAIMED = frozenset({"harness", "identity", "contract", "fuzz", "lifecycle"})
+
+
+@dataclass(frozen=True)
+class Check:
+    """A judgement over evidence.
+
+    The function's parameters name its evidence (and `settings`); the first paragraph of its docstring says what must
+    hold, the rest why that matters in production.
+    """
+
+    id: str
+    severity: Severity
+    remedy: str
+    function: Judgement
+    needs: tuple[str, ...] = ()
+
+    @property
+    def family(self) -> str:
+        """The part of the id before the dot: the capability that the check belongs to."""
+        return self.id.partition(".")[0]
+
+    @property
+    def holds(self) -> str:
+        """What must hold, in one sentence."""
+        return " ".join(_docstring(self.function).partition("\n\n")[0].split())
+
+    @property
+    def why(self) -> str:
+        """Why it matters in production."""
+        return " ".join(_docstring(self.function).partition("\n\n")[2].split())
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """The function's parameters: evidence names, and `settings` where it takes them."""
+        return tuple(inspect.signature(self.function).parameters)
+
+    @property
+    def evidence(self) -> tuple[Evidence, ...]:
+        """The evidence it asks for."""
+        return tuple(SCHEDULE.evidence[name] for name in self.arguments if name != "settings")
+
+    def in_profile(self, profile: Profile) -> bool:
+        """Whether the profile has time for all its evidence."""
+        return all(one.in_profile(profile) for one in self.evidence)
+
+    def judge(self, arguments: Mapping[str, object]) -> Finding:
+        """Judge the evidence; what broke instead of being gathered becomes `error` or `not_run`, never a pass."""
+        for value in arguments.values():
+            if isinstance(value, Errored):
+                return self.sign(errored(f"no {value.name} evidence: {value.reason}"))
+            if isinstance(value, NotGathered):
+                return self.sign(Finding(Status.NOT_RUN, value.reason))
+        return self.sign(self.function(**arguments))
+
+    def sign(self, finding: Finding) -> Finding:
+        """Complete a finding with what the catalogue knows."""
+        measurement = finite(finding.measurement) if finding.measurement is not None else None
+        return replace(
+            finding,
+            check=self.id,
+            severity=self.severity,
+            measurement=measurement,
+            why=self.why,
+            remedy="" if finding.status is Status.PASS else self.remedy,
+            evidence=tuple(one.name for one in self.evidence),
+        )
+
+    def unmet(self, settings: Settings) -> str | None:
+        """The line to add to `mlready.toml` before this check can be made, None if nothing is missing."""
+        if self.family not in ALWAYS_CLAIMED and getattr(settings, self.family, None) is None:
+            return f"[{self.family}]"
+        for need in dict.fromkeys((*self.needs, *(need for one in self.evidence for need in one.needs))):
+            if (line := unmet_need(need, settings)) is not None:
+                return line
+        if any(one.fresh for one in self.evidence) and settings.service.command is None:
+            return '[service] command = "…{port}…"   (this check starts an instance of its own)'
+        for one in self.evidence:
+            if one.permission is not None and one.permission not in settings.allow:
+                return f'[service] allow = ["{one.permission}"]'
+        return None
+
+
+NEEDS: dict[str, tuple[Callable[[Settings], object], str]] = {
+    "inputs.rows": (lambda s: s.inputs.rows, '[inputs] rows = "sample.csv"'),
+    "inputs.golden": (lambda s: s.inputs.golden, '[inputs] golden = "golden.json"'),
+    "registry": (lambda s: s.registry, '[registry] path = "models/…"'),
+    "latency": (lambda s: s.latency, "[latency] rate = …, p99_ms = …"),
+    "cache": (lambda s: s.cache, '[cache] header = "x-cache"'),
+    "drills.broken_model": (lambda s: s.drills.broken_model, '[drills] broken_model = "…{port}…"'),
+}
+"""What a check may need declared: how to see that it is, and the line that declares it."""
+
+
+def unmet_need(need: str, settings: Settings) -> str | None:
+    """The line to add for one need, None if it is met."""
+    met, line = NEEDS[need]
+    return None if met(settings) else line
+
+
+REGISTERED: dict[str, Check] = {}
+"""Filled by importing the modules of `checks/`, each of which registers its own; read it through `checks()`."""
+
+
+def check(
+    id: str, severity: Literal["must", "should", "may"], *, remedy: str, needs: tuple[str, ...] = ()
+) -> Callable[[Judgement], Judgement]:
+    """Register a pure judgement as a check.
+
+    Args:
+        id: "family.name"; public and stable.
+        severity: only a `must` blocks a release.
+        remedy: what to do about a failure, in one or two sentences.
+        needs: declarations beyond those of the evidence, keys of `NEEDS`.
+
+    Raises:
+        ValueError: the id is taken, the docstring lacks what must hold or why, or a parameter names no evidence.
+    """
+
+    def register(function: Judgement) -> Judgement:
+        made = Check(id, Severity(severity), remedy, function, needs)
+        if id in REGISTERED:
+            raise ValueError(f"check id {id!r} is taken")
+        if not made.holds or not made.why:
+            raise ValueError(f"{id}: the docstring needs two paragraphs: what must hold, and why it matters")
+        if unknown := [name for name in made.arguments if name != "settings" and name not in SCHEDULE.evidence]:
+            raise ValueError(f"{id}: no such evidence: {unknown}")
+        REGISTERED[id] = made
+        return function
+
+    return register
+
+
+@cache
+def checks() -> Mapping[str, Check]:
+    """Every built-in check by id, in the order in which they are best judged: fast evidence first."""
+    from pytest_mlready import checks as package
+
+    for module in pkgutil.iter_modules(package.__path__):
+        importlib.import_module(f"{package.__name__}.{module.name}")
+    order = sorted(REGISTERED.values(), key=lambda one: SCHEDULE.rank(tuple(e.name for e in one.evidence)))
+    return {one.id: one for one in order}
+
+
+def families() -> Iterator[str]:
+    """The families that have checks."""
+    return iter(dict.fromkeys(one.family for one in checks().values()))
+
+
+def _docstring(function: Judgement) -> str:
+    return inspect.getdoc(function) or ""

@@ -1,0 +1,1 @@
+"""Pure judgements, one family a file."""

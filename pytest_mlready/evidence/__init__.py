@@ -1,0 +1,1 @@
+"""Gatherers, one a file: the only code that talks to the target."""

@@ -1,0 +1,39 @@
+"""What a gatherer is given."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pytest_mlready.records import Row
+    from pytest_mlready.service.target import Target
+    from pytest_mlready.settings import Settings
+
+
+@dataclass(frozen=True)
+class Context:
+    """The target, the settings, the sample rows and the time a gatherer may take.
+
+    `rows` are the sample rows without their label, values as JSON would carry them. `turn_fd` is the descriptor of
+    the lock that makes our turn exclusive, to be handed to a load generator so that the turn lasts as long as it
+    lives (None in a shared turn). `progress` takes a short text for the terminal.
+    """
+
+    target: Target
+    settings: Settings
+    rows: tuple[Row, ...]
+    seed: int
+    budget_s: float
+    turn_fd: int | None = None
+    progress: Callable[[str], None] = lambda text: None
+
+    def rng(self, purpose: str) -> random.Random:
+        """A random generator of its own for each purpose: evidence does not depend on who was gathered before."""
+        return random.Random(f"{self.seed}:{purpose}")
+
+    def part_of_settings(self, *names: str) -> Mapping[str, Any]:
+        """Some top-level tables of the settings, for `made_with`."""
+        return {name: getattr(self.settings, name) for name in names}

@@ -1,0 +1,68 @@
+"""Evidence as data: what was sent and what came back, frozen, JSON-plain and replayable.
+
+A gatherer in `evidence/` makes a record, `checks/` judge it. Bytes travel as base64, large arrays beside the JSON
+in an `.npz` file (fields marked `ARRAYS`), times are seconds, `*_at` are seconds since the epoch.
+"""
+
+from pytest_mlready.records.drills import (
+    BrokenModel,
+    Counters,
+    Drain,
+    Exposition,
+    Saturation,
+    Scrape,
+    StartTimeline,
+)
+from pytest_mlready.records.exchange import Errored, Exchange, NotGathered, NotStrictJSON, strict_json
+from pytest_mlready.records.load import ARRAYS, Generator, LoadRun, RequestClass
+from pytest_mlready.records.probes import (
+    Answered,
+    Answers,
+    Artefact,
+    BadItem,
+    BadItems,
+    BadRequest,
+    BadRequests,
+    CacheDrill,
+    Golden,
+    Identity,
+    InterfaceDocument,
+    Label,
+    Limits,
+    Prediction,
+    Row,
+)
+
+__all__ = [
+    "ARRAYS",
+    "Answered",
+    "Answers",
+    "Artefact",
+    "BadItem",
+    "BadItems",
+    "BadRequest",
+    "BadRequests",
+    "BrokenModel",
+    "CacheDrill",
+    "Counters",
+    "Drain",
+    "Errored",
+    "Exchange",
+    "Exposition",
+    "Generator",
+    "Golden",
+    "Identity",
+    "InterfaceDocument",
+    "Label",
+    "Limits",
+    "LoadRun",
+    "NotGathered",
+    "NotStrictJSON",
+    "Prediction",
+    "RequestClass",
+    "Row",
+    "Saturation",
+    "Scrape",
+    "StartTimeline",
+    "strict_json",
+]

@@ -1,0 +1,190 @@
+"""Records of a few requests: who answers, what it answers, how it takes bad input."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pytest_mlready.records.exchange import Exchange
+
+Label = str | int | float | bool | None
+Row = Mapping[str, str | int | float | None]
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What one row was answered, decoded by the protocol. `probabilities` are in class order."""
+
+    prediction: Label
+    probabilities: tuple[float, ...] | None = None
+    version: str | None = None
+    request_id: str | None = None
+
+
+@dataclass(frozen=True)
+class Answered:
+    """A predict request with its decoded answer: one prediction per row in `rows` (indices of the sample rows).
+
+    `problem` says why an answer with status 2xx could not be decoded; `predictions` is then empty.
+    """
+
+    exchange: Exchange
+    rows: tuple[int, ...]
+    predictions: tuple[Prediction, ...] = ()
+    problem: str | None = None
+
+    @property
+    def only(self) -> Prediction | None:
+        """The prediction of a single-row request, None where there is not exactly one."""
+        return self.predictions[0] if len(self.predictions) == 1 else None
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Who says it answers: the version that each source reports, None where the source has none to report.
+
+    `sources` maps a source ("predict", "predict header", "info", "health", "metrics", "models") to the version it gave,
+    for sources that exist. `nonsense` asks for `nonsense_version`, which does not exist (None: the protocol has no such
+    field). `info` is the metadata document, `health` the answer of the route for people and old probes.
+    """
+
+    predict: Answered
+    sources: Mapping[str, str | None]
+    info: Exchange | None = None
+    health: Exchange | None = None
+    nonsense: Exchange | None = None
+    nonsense_version: str = ""
+
+
+@dataclass(frozen=True)
+class Artefact:
+    """The serving version's model file as it lies in the declared registry, read but never loaded.
+
+    Digests are sha256 in hex: `recorded` by the registry's manifest, `actual` of the bytes, `served` as the service
+    says.
+    Framework versions: `saved_with` from the file's own header, `runtime` as the service says.
+    """
+
+    version: str
+    file: str
+    actual: str
+    recorded: str | None
+    served: str | None
+    saved_with: str | None
+    runtime: str | None
+    framework: str | None
+
+
+@dataclass(frozen=True)
+class BadRequest:
+    """One request that a strict service refuses. `group` is the kind of badness, one per check that judges it."""
+
+    group: str
+    exchange: Exchange
+
+
+@dataclass(frozen=True)
+class BadRequests:
+    """The table of bad requests, and a good request after it."""
+
+    probes: tuple[BadRequest, ...]
+    canary_before: Answered
+    canary_after: Answered
+
+    def of(self, *groups: str) -> tuple[Exchange, ...]:
+        """The exchanges of some groups, in the order sent."""
+        return tuple(one.exchange for one in self.probes if one.group in groups)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Bodies and batches over the cap, beside a good request of ordinary size.
+
+    `rss_before` and `rss_peak` are bytes of resident memory of the service's processes; None on a URL target.
+    """
+
+    ordinary: Answered
+    oversize: tuple[Exchange, ...]
+    rss_before: int | None
+    rss_peak: int | None
+
+
+@dataclass(frozen=True)
+class Golden:
+    """Declared golden rows with the answers they must get (`expected`) and got (`answered`, one a row)."""
+
+    expected: tuple[Prediction, ...]
+    answered: tuple[Answered, ...]
+    tolerance: float
+    version: str | None = None
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Answers to the sample rows.
+
+    `singles` one request a row, first to last; `repeats` the same rows again, spread over the gather and over fresh
+    connections; `batches` the rows together, in several orders and with duplicates (empty: no batch route).
+    `edited` are valid rows made from the samples by seeded mixes; each stands in `edited_batches` again.
+    `request_ids_sent` were given by us in the X-Request-ID header, in the order of `echoes`; `logged_ids` are those
+    of them found in the service's log (None: no log to read).
+    """
+
+    singles: tuple[Answered, ...]
+    repeats: tuple[Answered, ...]
+    batches: tuple[Answered, ...] = ()
+    mixed: tuple[Answered, ...] = ()
+    mixed_batch: Answered | None = None
+    echoes: tuple[Exchange, ...] = ()
+    request_ids_sent: tuple[str, ...] = ()
+    logged_ids: tuple[str, ...] | None = None
+    schema_problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class BadItem:
+    """A full-length row with one bad item, and the canary row asked right after it."""
+
+    kind: str
+    feature: str
+    exchange: Exchange
+    canary: Answered
+
+
+@dataclass(frozen=True)
+class BadItems:
+    """Bad items in full-length rows; `canary` is the first answer, before anything bad was sent."""
+
+    canary: Answered
+    items: tuple[BadItem, ...]
+    batches: tuple[BadItem, ...] = ()
+    last: Answered | None = None
+
+
+@dataclass(frozen=True)
+class InterfaceDocument:
+    """The OpenAPI document, what is wrong with it, and the live routes compared with it.
+
+    `documented` and `found` are "METHOD /path" of routes; `catch_all` says that unknown paths do not answer 404.
+    `nonconforming` are answers of this run that break the document's schema, one sentence each.
+    """
+
+    exchange: Exchange | None
+    problems: tuple[str, ...] = ()
+    documented: tuple[str, ...] = ()
+    found: tuple[str, ...] = ()
+    catch_all: bool = False
+    checked_answers: int = 0
+    nonconforming: tuple[str, ...] = ()
+    examples: tuple[Exchange, ...] = ()
+
+
+@dataclass(frozen=True)
+class CacheDrill:
+    """The same row asked several times: header values say hit or miss; then once more after the declared life time."""
+
+    asked: tuple[Answered, ...]
+    header: str
+    fresh_row: Answered
+    after_ttl: Answered | None
+    ttl_s: float | None

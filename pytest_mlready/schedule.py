@@ -1,0 +1,98 @@
+"""What evidence there is: the turn it takes at the target, what it needs, and how long it may take in each profile."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from pytest_mlready import records
+from pytest_mlready.settings import PROFILES, Permission, Profile
+
+Turn = Literal["shared", "load", "destructive"]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One kind of evidence, gathered by `pytest_mlready.evidence.<name>`.
+
+    `shared` gatherers may overlap each other; `load` and `destructive` ones overlap nothing. `fresh` ones start an
+    instance of their own. `seconds` is the budget by profile; a profile that is missing defers it.
+    """
+
+    name: str
+    record: type
+    seconds: dict[Profile, float]
+    turn: Turn = "shared"
+    permission: Permission | None = None
+    fresh: bool = False
+    needs: tuple[str, ...] = ()
+
+    def in_profile(self, profile: Profile) -> bool:
+        """Whether this profile, or a smaller one, has time for it."""
+        return any(one in self.seconds for one in PROFILES[: PROFILES.index(profile) + 1])
+
+    def budget_s(self, profile: Profile) -> float:
+        """Seconds it may take: those of the largest profile up to this one, else of the smallest it is in."""
+        upto = PROFILES[: PROFILES.index(profile) + 1]
+        named = [one for one in upto if one in self.seconds]
+        return self.seconds[named[-1]] if named else next(iter(self.seconds.values()))
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """All evidence by name, in the order in which it is best gathered: fast first, destructive last."""
+
+    evidence: dict[str, Evidence] = field(default_factory=dict)
+
+    def rank(self, names: tuple[str, ...]) -> int:
+        """Where a check that needs these comes in the order."""
+        order = list(self.evidence)
+        return max((order.index(name) for name in names), default=0)
+
+
+def _schedule(*evidence: Evidence) -> Schedule:
+    return Schedule({one.name: one for one in evidence})
+
+
+SCHEDULE = _schedule(
+    Evidence("identity", records.Identity, {"smoke": 1}),
+    Evidence("artefact", records.Artefact, {"smoke": 1}, needs=("registry", "inputs.rows")),
+    Evidence("golden", records.Golden, {"smoke": 1}, needs=("inputs.golden",)),
+    Evidence("answers", records.Answers, {"smoke": 2}, needs=("inputs.rows",)),
+    Evidence("scrape", records.Scrape, {"smoke": 1}),
+    Evidence("interface_document", records.InterfaceDocument, {"smoke": 1}),
+    Evidence("bad_requests", records.BadRequests, {"smoke": 2}, permission="fuzz", needs=("inputs.rows",)),
+    Evidence("bad_items", records.BadItems, {"smoke": 2}, permission="fuzz", needs=("inputs.rows",)),
+    Evidence("limits", records.Limits, {"smoke": 2}, permission="fuzz", needs=("inputs.rows",)),
+    Evidence("cache_drill", records.CacheDrill, {"quick": 3}, needs=("cache", "inputs.rows")),
+    Evidence("counters", records.Counters, {"smoke": 3}, turn="load", permission="load", needs=("inputs.rows",)),
+    Evidence(
+        "steady_load",
+        records.LoadRun,
+        {"quick": 20, "full": 60},
+        turn="load",
+        permission="load",
+        needs=("latency", "inputs.rows"),
+    ),
+    Evidence(
+        "saturation",
+        records.Saturation,
+        {"quick": 5},
+        turn="load",
+        permission="load",
+        needs=("latency", "inputs.rows"),
+    ),
+    Evidence(
+        "start_timeline", records.StartTimeline, {"quick": 4}, turn="destructive", fresh=True, needs=("inputs.rows",)
+    ),
+    Evidence("broken_model", records.BrokenModel, {"quick": 4}, turn="destructive", needs=("drills.broken_model",)),
+    Evidence(
+        "drain",
+        records.Drain,
+        {"quick": 5},
+        turn="destructive",
+        permission="kill",
+        fresh=True,
+        needs=("inputs.rows",),
+    ),
+)

@@ -1,0 +1,251 @@
+"""`mlready.toml` as typed values; every error names the key, what was expected and the nearest known key."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import difflib
+import tomllib
+import types
+import typing
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+Profile = Literal["smoke", "quick", "full"]
+Permission = Literal["fuzz", "load", "deploy", "kill"]
+PROFILES: tuple[Profile, ...] = ("smoke", "quick", "full")
+PERMISSIONS: tuple[Permission, ...] = ("fuzz", "load", "deploy", "kill")
+
+
+class SettingsError(ValueError):
+    """The configuration is wrong; the message says where, what was expected and what to do."""
+
+
+@dataclass(frozen=True)
+class Service:
+    """The service under test: `command` (started by us) or `url` (already running)."""
+
+    command: str | None = None
+    url: str | None = None
+    name: str | None = None
+    protocol: Literal["auto", "json"] = "auto"
+    allow: tuple[Permission, ...] | None = None
+    ready_timeout_s: float = 30.0
+    headers: Mapping[str, str] = field(default_factory=dict)
+    paths: Mapping[str, str] = field(default_factory=dict)
+    json: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Valid rows that everything is anchored on, and what is known about them."""
+
+    rows: str | None = None
+    label: str | None = None
+    missing: Literal["reject", "accept"] = "reject"
+    golden: str | None = None
+    classes: tuple[str | int, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Contract:
+    """Declared bounds of the interface."""
+
+    max_body_bytes: int | None = None
+    max_batch_rows: int | None = None
+    documented_only: bool = True
+
+
+@dataclass(frozen=True)
+class Registry:
+    """Where the serving version's files lie, for checks that compare them with what is served."""
+
+    path: str
+
+
+@dataclass(frozen=True)
+class Lifecycle:
+    """Budgets for starting and stopping, in seconds."""
+
+    cold_start_s: float = 30.0
+    first_request_s: float = 1.0
+    drain_s: float = 15.0
+
+
+@dataclass(frozen=True)
+class Latency:
+    """The service level objective under an open-loop load of `rate` requests a second."""
+
+    rate: float
+    p99_ms: float
+    error_rate: float = 0.001
+    longest_stall_s: float = 0.05
+    health_ms: float = 250.0
+    arrivals: Literal["constant", "poisson"] = "poisson"
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """What the exposition promises. `requests` names the request counter; by default it is found by its growth."""
+
+    requests: str | None = None
+    max_new_series: int = 50
+
+
+@dataclass(frozen=True)
+class Cache:
+    """A prediction cache that says in a header whether it hit."""
+
+    header: str = "x-cache"
+    ttl_s: float | None = None
+
+
+@dataclass(frozen=True)
+class Drills:
+    """Commands that start the service in a declared state of failure."""
+
+    broken_model: str | None = None
+
+
+@dataclass(frozen=True)
+class Gate:
+    """What must be claimed: a family ("latency") or a check ("latency.p99")."""
+
+    require: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Waiver:
+    """A known failure that somebody accepts until a date."""
+
+    reason: str
+    expires: datetime.date
+    owner: str | None = None
+
+
+@dataclass(frozen=True)
+class Attestation:
+    """A person's word for what cannot be measured here."""
+
+    owner: str
+    evidence: str
+    made: datetime.date
+    expires: datetime.date
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All of `mlready.toml`. A table that stands in the file is a capability claimed; one left out is None."""
+
+    service: Service
+    profile: Profile = "quick"
+    inputs: Inputs = field(default_factory=Inputs)
+    contract: Contract = field(default_factory=Contract)
+    lifecycle: Lifecycle = field(default_factory=Lifecycle)
+    registry: Registry | None = None
+    latency: Latency | None = None
+    metrics: Metrics | None = None
+    cache: Cache | None = None
+    drills: Drills = field(default_factory=Drills)
+    gate: Gate = field(default_factory=Gate)
+    waive: Mapping[str, Waiver] = field(default_factory=dict)
+    attest: Mapping[str, Attestation] = field(default_factory=dict)
+    directory: str = "."
+
+    @property
+    def allow(self) -> frozenset[str]:
+        """What may be done to the target: everything to one that we start, nothing to a URL, unless declared."""
+        if self.service.allow is not None:
+            return frozenset(self.service.allow)
+        return frozenset(PERMISSIONS if self.service.command else ())
+
+    def path(self, relative: str) -> Path:
+        """A path of the file, relative to the directory that the file lies in."""
+        return Path(self.directory, relative)
+
+
+def load(path: Path) -> Settings:
+    """Read and check a settings file.
+
+    Raises:
+        SettingsError: not readable, not TOML, an unknown key, or a value of the wrong type.
+    """
+    try:
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path.name}: cannot be read: {error}") from None
+    try:
+        plain = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{path.name}: not valid TOML: {error}") from None
+    return parse(plain, source=path.name, directory=path.parent)
+
+
+def parse(plain: Mapping[str, Any], *, source: str, directory: Path) -> Settings:
+    """Turn a parsed TOML document into Settings. Raises SettingsError."""
+    if "directory" in plain:
+        raise SettingsError(f"{source}: unknown key 'directory'")
+    _refuse_unknown(plain, Settings, source, "")
+    if "service" not in plain:
+        raise SettingsError(f'{source}: [service] is missing; say `command = "…{{port}}…"` or `url = "http://…"`')
+    try:
+        settings = msgspec.convert({**plain, "directory": str(directory)}, Settings)
+    except msgspec.ValidationError as error:
+        what, _, where = str(error).partition(" - at `$.")
+        raise SettingsError(f"{source}: {where.rstrip('`') or 'top level'}: {what}") from None
+    _check_service(settings.service, source)
+    _check_numbers(settings, source)
+    return settings
+
+
+def _check_service(service: Service, source: str) -> None:
+    if (service.command is None) == (service.url is None):
+        raise SettingsError(f"{source}: service: give one of `command` and `url`")
+    if service.url is not None and not service.url.startswith(("http://", "https://")):
+        raise SettingsError(f"{source}: service.url: expected http://… or https://…, got {service.url!r}")
+
+
+def _check_numbers(settings: Settings, source: str) -> None:
+    for table in (settings.service, settings.contract, settings.lifecycle, settings.latency, settings.metrics):
+        if table is None:
+            continue
+        name = type(table).__name__.lower()
+        for key, value in vars(table).items():
+            if isinstance(value, (int, float)) and not isinstance(value, bool) and not 0 < value < float("inf"):
+                raise SettingsError(f"{source}: {name}.{key}: expected a number above 0, got {value}")
+    if settings.latency is not None and settings.latency.error_rate >= 1:
+        raise SettingsError(f"{source}: latency.error_rate: expected a share, not {settings.latency.error_rate}")
+
+
+def nearest(word: str, known: Collection[str]) -> str:
+    """'; did you mean X?' for the known word nearest to `word`, else a list of what is known."""
+    close = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
+    return f"; did you mean {close[0]!r}?" if close else f"; known: {', '.join(sorted(known))}"
+
+
+def _refuse_unknown(plain: Mapping[str, Any], schema: type, source: str, prefix: str) -> None:
+    hints = typing.get_type_hints(schema)
+    known = [one.name for one in dataclasses.fields(schema) if one.name != "directory"]
+    for key, value in plain.items():
+        if key not in known:
+            raise SettingsError(f"{source}: unknown key '{prefix}{key}'{nearest(key, known)}")
+        inner = _dataclass_in(hints[key])
+        if inner is None or not isinstance(value, Mapping):
+            continue
+        if typing.get_origin(hints[key]) is None or isinstance(hints[key], types.UnionType):
+            _refuse_unknown(value, inner, source, f"{prefix}{key}.")
+        else:
+            for name, entry in value.items():
+                if isinstance(entry, Mapping):
+                    _refuse_unknown(entry, inner, source, f'{prefix}{key}."{name}".')
+
+
+def _dataclass_in(hint: Any) -> type | None:
+    """The dataclass that a type names: itself, in a union with None, or as the values of a mapping."""
+    if isinstance(hint, type) and dataclasses.is_dataclass(hint):
+        return hint
+    return next((one for arg in typing.get_args(hint) if (one := _dataclass_in(arg))), None)
