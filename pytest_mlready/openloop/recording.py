@@ -1,0 +1,124 @@
+"""What became of every request of a run, kept while it runs and summed up at its end."""
+
+from __future__ import annotations
+
+import math
+from array import array
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pytest_mlready.openloop.hdr import Histogram
+from pytest_mlready.openloop.plan import Plan
+from pytest_mlready.openloop.schedule import Schedule
+from pytest_mlready.records import Generator, LoadRun, RequestClass
+
+MAX_RAW = 2_000_000
+"""Requests whose own times are kept; those beyond are in the histograms and counts only."""
+
+NO_ANSWER = 0
+DROPPED = -1
+_PENDING = -2
+
+
+class Recording:
+    """Times are seconds since the schedule's start. One request is reported once: answered, failed or dropped."""
+
+    def __init__(self, schedule: Schedule, names: Sequence[str]) -> None:
+        self.sent = self.completed = self.failures = 0
+        self._names = names
+        self._kinds: list[int] = schedule.kind.tolist()
+        self._due: list[float] = schedule.due_s.tolist()
+        size = min(len(schedule), MAX_RAW)
+        self._sent_s = array("d", [math.inf]) * size
+        self._done_s = array("d", [math.inf]) * size
+        self._status = array("h", [_PENDING]) * size
+        self._response = [Histogram() for _ in names]
+        self._service = [Histogram() for _ in names]
+        self._statuses: list[Counter[str]] = [Counter() for _ in names]
+        self._words: list[Counter[str]] = [Counter() for _ in names]
+        self._dropped = [0] * len(names)
+
+    def answered(self, index: int, sent_s: float, done_s: float, status: int, *, success: bool) -> None:
+        """A whole answer came."""
+        kind = self._kinds[index]
+        self.sent += 1
+        self.completed += 1
+        self.failures += not success
+        self._response[kind].record(done_s - self._due[index])
+        self._service[kind].record(done_s - sent_s)
+        self._statuses[kind][str(status)] += 1
+        self._keep(index, sent_s, done_s, status)
+
+    def failed(self, index: int, sent_s: float, done_s: float, word: str) -> None:
+        """No whole answer came. A deadline missed is a lower bound of the latency and counts in the histograms."""
+        kind = self._kinds[index]
+        self.sent += 1
+        self.failures += 1
+        if word == "deadline":
+            self._response[kind].record(done_s - self._due[index])
+            self._service[kind].record(done_s - sent_s)
+        self._words[kind][word] += 1
+        self._keep(index, sent_s, done_s, NO_ANSWER)
+
+    def dropped(self, index: int) -> None:
+        """It was never sent: no place, and no room to wait."""
+        self._dropped[self._kinds[index]] += 1
+        self.failures += 1
+        self._keep(index, math.inf, math.inf, DROPPED)
+
+    def load_run(self, plan: Plan, started_at: float, cpu_s: float, wall_s: float, connections: int) -> LoadRun:
+        """Everything as one document."""
+        series = self._series()
+        lateness = (series["sent_s"] - series["intended_s"])[np.isfinite(series["sent_s"])]
+        p50, p99, most = np.quantile(lateness, [0.5, 0.99, 1.0]).tolist() if lateness.size else (0.0, 0.0, 0.0)
+        generator = Generator(p50, p99, most, cpu_s, wall_s, connections, processes=1)
+        return LoadRun(
+            scenario=plan.scenario,
+            rate=plan.rate / plan.share[1],
+            duration_s=plan.duration_s,
+            arrivals=plan.arrivals,
+            seed=plan.seed,
+            started_at=started_at,
+            classes=tuple(self._class(kind) for kind in range(len(self._names))),
+            generator=generator,
+            series=series,
+        )
+
+    def _keep(self, index: int, sent_s: float, done_s: float, status: int) -> None:
+        if index < MAX_RAW:
+            self._sent_s[index] = sent_s
+            self._done_s[index] = done_s
+            self._status[index] = status
+
+    def _class(self, kind: int) -> RequestClass:
+        completed, unanswered = sum(self._statuses[kind].values()), sum(self._words[kind].values())
+        return RequestClass(
+            name=self._names[kind],
+            offered=completed + unanswered + self._dropped[kind],
+            sent=completed + unanswered,
+            dropped=self._dropped[kind],
+            completed=completed,
+            statuses=dict(self._statuses[kind]),
+            failures=dict(self._words[kind]),
+            response_hdr=self._response[kind].encoded(),
+            service_hdr=self._service[kind].encoded(),
+        )
+
+    def _series(self) -> dict[str, NDArray[Any]]:
+        size = len(self._status)
+        intended = np.array(self._due[:size])
+        sent, done = np.array(self._sent_s), np.array(self._done_s)
+        with np.errstate(invalid="ignore"):
+            service = np.where(np.isfinite(sent), done - sent, np.inf)
+        return {
+            "class": np.array(self._kinds[:size], dtype=np.int16),
+            "intended_s": intended,
+            "sent_s": sent,
+            "response_s": done - intended,
+            "service_s": service,
+            "status": np.array(self._status),
+        }
