@@ -1,0 +1,163 @@
+"""One running service: how much it uses, what it logged, whether it lives, and its certain end."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pytest_mlready.service.keeper import descendants, start_ticks, stat_fields
+from pytest_mlready.service.scrub import redact, scrub
+
+_TICKS = os.sysconf("SC_CLK_TCK")
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+_LOG_READ = 256 * 1024
+_KEEPER_EFFORT_S = 12.0
+
+
+class NotOwner(RuntimeError):
+    """This process did not start the instance, so it may look at it only."""
+
+
+@dataclass(frozen=True)
+class Instance:
+    """A service process under a keeper.
+
+    `pid` is the service's main process, `keeper_pid` its parent; `state_dir` is the directory it was given for
+    `{state}`. Made by `start`, or by `from_description` as a view in another process.
+    """
+
+    url: str
+    port: int
+    command: str
+    state_dir: Path
+    log_path: Path
+    status_path: Path
+    pid: int
+    keeper_pid: int
+    start_ticks: int
+    keeper: subprocess.Popen[bytes] | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def owned(self) -> bool:
+        """Whether this process may signal and stop it."""
+        return self.keeper is not None
+
+    def alive(self) -> bool:
+        """Whether the main process runs; a zombie does not."""
+        fields = stat_fields(self.pid)
+        return bool(fields) and fields[0] not in "ZX" and start_ticks(self.pid) == self.start_ticks
+
+    def exit_code(self) -> int | None:
+        """The main process's exit status, negative for a signal; None while it runs, or if nobody saw it end."""
+        deadline = time.monotonic() + 1.0
+        while not self.alive():
+            code = _read_status(self.status_path).get("exit")
+            if isinstance(code, int) or time.monotonic() > deadline:
+                return code if isinstance(code, int) else None
+            time.sleep(0.005)  # it is gone and its keeper is about to say how
+        return None
+
+    def processes(self) -> list[int]:
+        """The pids of all its living processes, those that left the process group included."""
+        return descendants(self.keeper_pid)
+
+    def log_tail(self, n_lines: int = 20) -> str:
+        """The last lines of its output, fit to print."""
+        try:
+            with self.log_path.open("rb") as log:
+                log.seek(max(0, self.log_path.stat().st_size - _LOG_READ))
+                text = log.read(_LOG_READ).decode("utf-8", "replace")
+        except OSError:
+            return ""
+        return redact(scrub("\n".join(text.splitlines()[-n_lines:])))
+
+    def signal(self, number: int) -> None:
+        """Send a signal to the main process only, as an orchestrator would; nothing happens if it is gone.
+
+        Raises:
+            NotOwner: another process started it.
+        """
+        self._check_owner("signal")
+        if self.alive():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, number)
+
+    def stop(self, grace_s: float = 5.0) -> None:
+        """End every process of it: SIGTERM, `grace_s` seconds, SIGKILL. Does nothing the second time.
+
+        Raises:
+            NotOwner: another process started it.
+        """
+        self._check_owner("stop")
+        if self.keeper is None or self.keeper.stdin is None or self.keeper.stdin.closed:
+            return
+        with contextlib.suppress(OSError):
+            self.keeper.stdin.write(f"stop {grace_s}\n".encode())
+        with contextlib.suppress(OSError):
+            self.keeper.stdin.close()
+        try:
+            self.keeper.wait(grace_s + _KEEPER_EFFORT_S)
+        except subprocess.TimeoutExpired:
+            for pid in [*self.processes(), self.keeper_pid]:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            self.keeper.wait()
+
+    def rss_bytes(self) -> int:
+        """Resident memory of all its processes, in bytes; a page they share counts for each."""
+        pages = 0
+        for pid in self.processes():
+            with contextlib.suppress(OSError, IndexError):
+                pages += int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1])
+        return pages * _PAGE
+
+    def cpu_s(self) -> float:
+        """User and system time of all its processes, ended ones included, in seconds."""
+        keeper = stat_fields(self.keeper_pid)
+        ticks = sum(int(field) for field in keeper[13:15])  # of children that it has reaped
+        for pid in self.processes():
+            ticks += sum(int(field) for field in stat_fields(pid)[11:15])
+        return ticks / _TICKS
+
+    def describe(self) -> dict[str, Any]:
+        """As JSON-plain values, for a view in another process."""
+        return {
+            "url": self.url,
+            "port": self.port,
+            "command": self.command,
+            "state_dir": str(self.state_dir),
+            "log_path": str(self.log_path),
+            "status_path": str(self.status_path),
+            "pid": self.pid,
+            "keeper_pid": self.keeper_pid,
+            "start_ticks": self.start_ticks,
+        }
+
+    @classmethod
+    def from_description(cls, plain: Mapping[str, Any]) -> Instance:
+        """The reverse of `describe`: a view that may look, not touch."""
+        paths = {name: Path(plain[name]) for name in ("state_dir", "log_path", "status_path")}
+        return cls(**{**plain, **paths})
+
+    def _check_owner(self, what: str) -> None:
+        if not self.owned:
+            raise NotOwner(f"another process started {self.url} (pid {self.pid}): this one may not {what} it")
+
+
+def _read_status(path: Path) -> dict[str, Any]:
+    try:
+        status = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return status if isinstance(status, dict) else {}
+
+
+__all__ = ["Instance", "NotOwner"]
