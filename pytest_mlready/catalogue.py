@@ -58,6 +58,11 @@ class Check:
         """The evidence it asks for."""
         return tuple(SCHEDULE.evidence[name] for name in self.arguments if name != "settings")
 
+    @property
+    def closing(self) -> bool:
+        """Whether it judges the run itself, when it ends, and so is no test item."""
+        return any(one.turn == "closing" for one in self.evidence)
+
     def in_profile(self, profile: Profile) -> bool:
         """Whether the profile has time for all its evidence."""
         return all(one.in_profile(profile) for one in self.evidence)

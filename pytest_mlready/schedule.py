@@ -8,15 +8,16 @@ from typing import Literal
 from pytest_mlready import records
 from pytest_mlready.settings import PROFILES, Permission, Profile
 
-Turn = Literal["shared", "load", "destructive"]
+Turn = Literal["shared", "load", "destructive", "closing"]
 
 
 @dataclass(frozen=True)
 class Evidence:
     """One kind of evidence, gathered by `pytest_mlready.evidence.<name>`.
 
-    `shared` gatherers may overlap each other; `load` and `destructive` ones overlap nothing. `fresh` ones start an
-    instance of their own. `seconds` is the budget by profile; a profile that is missing defers it.
+    `shared` gatherers may overlap each other; `load` and `destructive` ones overlap nothing; `closing` evidence is the
+    run itself, known when it ends. `fresh` ones start an instance of their own. `seconds` is the budget by profile; a
+    profile that is missing defers it.
     """
 
     name: str
@@ -95,4 +96,5 @@ SCHEDULE = _schedule(
         fresh=True,
         needs=("inputs.rows",),
     ),
+    Evidence("closing", records.Closing, {"smoke": 0}, turn="closing"),
 )

@@ -4,6 +4,7 @@ A gatherer in `evidence/` makes a record, `checks/` judge it. Bytes travel as ba
 in an `.npz` file (fields marked `ARRAYS`), times are seconds, `*_at` are seconds since the epoch.
 """
 
+from pytest_mlready.records.closing import Closing
 from pytest_mlready.records.drills import (
     BrokenModel,
     Counters,
@@ -44,6 +45,7 @@ __all__ = [
     "BadRequests",
     "BrokenModel",
     "CacheDrill",
+    "Closing",
     "Counters",
     "Drain",
     "Errored",
