@@ -55,7 +55,7 @@ def start(
         raise StartError(f"the command holds no {{port}}, so it cannot be given a free one: {command}")
     state_dir.mkdir(parents=True, exist_ok=True)
     log_path.parent.mkdir(parents=True, exist_ok=True)
-    log_path.touch()
+    log_path.write_bytes(b"")
     status_path = log_path.with_suffix(".status.json")
     status_path.unlink(missing_ok=True)
     own = [sys.executable, "-I", keeper.__file__, str(status_path.absolute()), str(log_path.absolute())]
@@ -88,28 +88,32 @@ def start(
     )
 
 
-def wait_ready(instance: Instance, probe: Callable[[], bool | str], timeout_s: float) -> float:
+def wait_ready(instance: Instance | None, probe: Callable[[], bool | str], timeout_s: float, *, url: str = "") -> float:
     """Call `probe` until it is True; return the seconds that took.
 
     `probe` answers True when the service is ready, else False or what it got instead; it may itself raise StartError.
+    Without an `instance` (somebody else started it) `url` names the service in messages.
 
     Raises:
         StartError: the service exited, or was not ready within `timeout_s` seconds.
     """
     began = time.monotonic()
+    name = f"`{instance.command}`" if instance else url
     pause = 0.01
-    last: bool | str = False
     while True:
-        code = None if instance.alive() else instance.exit_code()
-        if code is not None and (code != 0 or not instance.processes()):
-            raise StartError(_with_log(f"`{instance.command}` exited at once with code {code}", instance))
-        last = probe()
+        if instance is not None and not instance.alive():
+            code = instance.exit_code()
+            if code != 0 or not instance.processes():  # one that put itself into the background may still come up
+                raise StartError(_with_log(f"{name} exited at once with code {code}", instance))
+        try:
+            last = probe()
+        except StartError as error:
+            raise StartError(_with_log(str(error), instance)) from None
         waited = time.monotonic() - began
         if last is True:
             return waited
         if waited > timeout_s:
-            answer = last or "none"
-            message = f"`{instance.command}` never became ready within {timeout_s:g} s; last answer: {answer}"
+            message = f"{name} never became ready within {timeout_s:g} s; last answer: {last or 'none'}"
             raise StartError(_with_log(message, instance))
         time.sleep(pause)
         pause = min(0.1, pause * 1.5)
@@ -169,6 +173,8 @@ def _started(process: subprocess.Popen[bytes], status_path: Path, words: Sequenc
     raise StartError(message)
 
 
-def _with_log(message: str, instance: Instance) -> str:
+def _with_log(message: str, instance: Instance | None) -> str:
+    if instance is None:
+        return message
     tail = instance.log_tail(20)
     return f"{message}\n--- the end of its output:\n{tail}" if tail else f"{message}\n--- it wrote nothing"

@@ -1,0 +1,238 @@
+"""Reading an OpenAPI 3 document that a target published: pure, bounded, and never surprised by it."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+MAX_DEPTH = 100
+MAX_NODES = 200_000
+MAX_PROBLEMS = 50
+_METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
+_REF_HOPS = 20
+
+
+class BadDocument(ValueError):
+    """Not an OpenAPI 3 document, or one too deep or too large to read."""
+
+
+@dataclass(frozen=True)
+class OpenAPI:
+    """An OpenAPI 3.0 or 3.1 document. Paths may be given as templates or as requested."""
+
+    document: Mapping[str, Any]
+    version: str
+
+    @classmethod
+    def parse(cls, document: object) -> OpenAPI:
+        """Take a parsed document.
+
+        Raises:
+            BadDocument: it has no `openapi: 3.…`, no object of paths, or is beyond `MAX_DEPTH` or `MAX_NODES`.
+        """
+        if not isinstance(document, Mapping):
+            raise BadDocument(f"an OpenAPI document is an object, not {type(document).__name__}")
+        version = document.get("openapi")
+        if not isinstance(version, str) or not version.startswith("3."):
+            raise BadDocument(f"`openapi` must be a 3.x version, not {str(version)[:40]!r}")
+        if not isinstance(document.get("paths", {}), Mapping):
+            raise BadDocument("`paths` must be an object")
+        _check_bounds(document)
+        return cls(document, version)
+
+    @property
+    def routes(self) -> list[tuple[str, str]]:
+        """Every operation as (METHOD, path template), in the document's order."""
+        return [(method, template) for method, template, _ in self._operations()]
+
+    def operation(self, method: str, path: str) -> Mapping[str, Any]:
+        """The operation object, empty if there is none."""
+        fallback: Mapping[str, Any] = {}
+        for known, template, operation in self._operations():
+            if known == method.upper():
+                if template == path:
+                    return operation
+                if not fallback and _matches(template, path):
+                    fallback = operation
+        return fallback
+
+    def documents(self, method: str, path: str) -> bool:
+        """Whether there is such an operation."""
+        return bool(self.operation(method, path)) or (method.upper(), path) in self.routes
+
+    def request_schema(self, method: str, path: str) -> dict[str, Any] | None:
+        """The schema of the JSON request body, self-contained; None if there is none."""
+        return self._schema(self._request(method, path))
+
+    def response_schema(self, method: str, path: str, status: int) -> dict[str, Any] | None:
+        """The schema of the JSON body with that status (or its class, or default), self-contained; None if none."""
+        return self._schema(self._response(method, path, status))
+
+    def statuses(self, method: str, path: str) -> list[str]:
+        """The documented response keys: "200", "4XX", "default"."""
+        return [str(key) for key in _mapping(self.operation(method, path).get("responses"))]
+
+    def documents_status(self, method: str, path: str, status: int) -> bool:
+        """Whether the operation documents that status, itself, as its class or as default."""
+        return not {str(status), f"{status // 100}XX", "default"}.isdisjoint(
+            key.upper() if key != "default" else key for key in self.statuses(method, path)
+        )
+
+    def media_types(self, method: str, path: str, status: int | None = None) -> list[str]:
+        """The documented media types of the answer with that status, or without one those of the request body."""
+        found = self._request(method, path) if status is None else self._response(method, path, status)
+        return [str(name) for name in _mapping(found.get("content"))]
+
+    def examples(self, method: str, path: str) -> list[Any]:
+        """The examples of the JSON request body, from the media type first, then from its schema."""
+        media = self._json_media(self._request(method, path))
+        found = [media["example"]] if "example" in media else []
+        for example in _mapping(media.get("examples")).values():
+            example = self.resolved(example)
+            if "value" in example:
+                found.append(example["value"])
+        schema = self.resolved(media.get("schema"))
+        if "example" in schema:
+            found.append(schema["example"])
+        listed = schema.get("examples")
+        return [*found, *(listed if isinstance(listed, list) else [])]
+
+    def resolved(self, node: object) -> Mapping[str, Any]:
+        """An object with its local reference followed; empty if it leads nowhere, outside or in a circle."""
+        for _ in range(_REF_HOPS):
+            if not isinstance(node, Mapping):
+                break
+            reference = node.get("$ref")
+            if not isinstance(reference, str):
+                return node
+            node = self._at(reference)
+        return {}
+
+    def problems(self) -> list[str]:
+        """What is wrong with the document by its specification, at most `MAX_PROBLEMS` sentences."""
+        outside = sorted({ref for ref in _references(self.document) if not ref.startswith("#")})
+        if outside:  # the validator would fetch them, and the target is not to be believed that far
+            return [f"a reference leads outside the document and was not followed: {ref[:200]}" for ref in outside][
+                :MAX_PROBLEMS
+            ]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            from openapi_spec_validator import OpenAPIV30SpecValidator, OpenAPIV31SpecValidator
+
+            validator = OpenAPIV30SpecValidator if self.version.startswith("3.0") else OpenAPIV31SpecValidator
+            found = []
+            try:
+                for error in validator(dict(self.document)).iter_errors():
+                    where = "/".join(str(part) for part in getattr(error, "absolute_path", ()))
+                    found.append(f"{where or 'document'}: {str(getattr(error, 'message', error))[:300]}")
+                    if len(found) >= MAX_PROBLEMS:
+                        break
+            except Exception as error:  # whatever a hostile document does to the validator is a problem of the document
+                found.append(f"it cannot be validated: {type(error).__name__}: {str(error)[:300]}")
+        return found
+
+    def _operations(self) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
+        for template, item in _mapping(self.document.get("paths")).items():
+            item = self.resolved(item)
+            for method in _METHODS:
+                if isinstance(item.get(method), Mapping):
+                    yield method.upper(), str(template), item[method]
+
+    def _request(self, method: str, path: str) -> Mapping[str, Any]:
+        return self.resolved(self.operation(method, path).get("requestBody"))
+
+    def _response(self, method: str, path: str, status: int) -> Mapping[str, Any]:
+        responses = {
+            str(key).lower(): value for key, value in _mapping(self.operation(method, path).get("responses")).items()
+        }
+        for key in (str(status), f"{status // 100}xx", "default"):
+            if key in responses:
+                return self.resolved(responses[key])
+        return {}
+
+    def _json_media(self, holder: Mapping[str, Any]) -> Mapping[str, Any]:
+        content = _mapping(holder.get("content"))
+        for name, media in content.items():
+            kind = str(name).split(";")[0].strip().lower()
+            if kind == "application/json" or kind.endswith("+json"):
+                return _mapping(media)
+        return _mapping(content.get("*/*"))
+
+    def _schema(self, holder: Mapping[str, Any]) -> dict[str, Any] | None:
+        schema = self._json_media(holder).get("schema")
+        if not isinstance(schema, Mapping):
+            return None
+        # References are pointers into the document, so its components travel with the schema, where they lead.
+        whole = {**schema, "components": _mapping(self.document.get("components"))}
+        return _modern(whole) if self.version.startswith("3.0") else whole
+
+    def _at(self, reference: str) -> object:
+        node: object = self.document
+        if not reference.startswith("#/"):
+            return None
+        for part in reference[2:].split("/"):
+            if not isinstance(node, Mapping):
+                return None
+            node = node.get(part.replace("~1", "/").replace("~0", "~"))
+        return node
+
+
+def _mapping(node: object) -> Mapping[str, Any]:
+    return node if isinstance(node, Mapping) else {}
+
+
+def _matches(template: str, path: str) -> bool:
+    wanted, given = template.split("/"), path.split("?")[0].split("/")
+    return len(wanted) == len(given) and all(
+        (known.startswith("{") and known.endswith("}") and bool(part)) or known == part
+        for known, part in zip(wanted, given, strict=True)
+    )
+
+
+def _check_bounds(document: object) -> None:
+    nodes = 0
+    level: list[object] = [document]
+    for _ in range(MAX_DEPTH):
+        nodes += len(level)
+        if nodes > MAX_NODES:
+            raise BadDocument(f"more than {MAX_NODES} values")
+        below: list[object] = []
+        for node in level:
+            if isinstance(node, Mapping):
+                below += node.values()
+            elif isinstance(node, list):
+                below += node
+        if not below:
+            return
+        level = below
+    raise BadDocument(f"nested more than {MAX_DEPTH} deep")
+
+
+def _references(node: object) -> Iterator[str]:
+    if isinstance(node, Mapping):
+        reference = node.get("$ref")
+        if isinstance(reference, str):
+            yield reference
+        for value in node.values():
+            yield from _references(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from _references(value)
+
+
+def _modern(node: Any) -> Any:
+    """A schema of OpenAPI 3.0 in the words of JSON Schema 2020-12: nullable and boolean exclusive bounds."""
+    if isinstance(node, list):
+        return [_modern(value) for value in node]
+    if not isinstance(node, Mapping):
+        return node
+    plain = {str(key): _modern(value) for key, value in node.items()}
+    for bound, exclusive in (("minimum", "exclusiveMinimum"), ("maximum", "exclusiveMaximum")):
+        if isinstance(plain.get(exclusive), bool) and plain.pop(exclusive) and bound in plain:
+            plain[exclusive] = plain.pop(bound)
+    if plain.get("nullable") is True:
+        del plain["nullable"]
+        return {"anyOf": [plain, {"type": "null"}]}
+    return plain
