@@ -18,7 +18,6 @@ from pytest_mlready.schedule import SCHEDULE
 from pytest_mlready.service.once import once
 from pytest_mlready.service.scrub import redact
 
-
 NOTHING = msgspec.Raw(b"null")
 
 
@@ -59,7 +58,7 @@ class Store:
         with once(path):
             if not path.exists():
                 self._gather(name, path, made_with, gather)
-            return _read(path)
+            return read(path)
 
     def _gather(self, name: str, path: Path, made_with: Mapping[str, Any], gather: Callable[[], object]) -> None:
         mark = path.with_suffix(".started")
@@ -84,7 +83,7 @@ class Store:
             if envelope.made_with.get(key) != value:
                 was = envelope.made_with.get(key)
                 return NotGathered(name, f"the saved {name} evidence was made with {key} = {was!r}, not {value!r}")
-        return _read(path)
+        return read(path)
 
 
 def names(directory: Path) -> list[str]:
@@ -158,7 +157,8 @@ def _envelope(path: Path) -> Envelope:
         return Envelope(path.stem, {}, 0.0, 0.0, f"{path.name} cannot be read: {error}")
 
 
-def _read(path: Path) -> object:
+def read(path: Path) -> object:
+    """The record in a file, or Errored: why there is none."""
     envelope = _envelope(path)
     if envelope.error is not None:
         return Errored(envelope.name, envelope.error)

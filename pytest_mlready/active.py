@@ -1,0 +1,252 @@
+"""The working plugin: the hooks of `pytest --mlready`, each a few lines that delegate."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+from collections.abc import Generator, Iterator
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from pytest import (
+    CallInfo,
+    Collector,
+    CollectReport,
+    Config,
+    ExitCode,
+    Item,
+    Session,
+    TerminalReporter,
+    TestReport,
+    UsageError,
+    hookimpl,
+    mark,
+)
+
+from pytest_mlready import fixtures, observing, overrides, selecting
+from pytest_mlready.checklist import Plan
+from pytest_mlready.collect import ACTIVE, PROPERTY, CheckItem, Checklist, attach
+from pytest_mlready.finding import Finding, Severity, Status
+from pytest_mlready.ledger import Ledger, State, Verdict, excuse
+from pytest_mlready.outcome import Outcome
+from pytest_mlready.report import terminal
+from pytest_mlready.run import Run
+from pytest_mlready.selecting import Selection
+from pytest_mlready.settings import SettingsError
+
+VERDICTS_NEED_NO_RUN = ("collectonly", "setupplan", "setuponly", "showfixtures", "show_fixtures_per_test")
+
+
+def activate(config: Config) -> None:
+    """Register the working plugin. Raises UsageError where the configuration is wrong."""
+    if config.getoption("mlready_list"):
+        from pytest_mlready.report.catalogue_list import ListCommand
+
+        config.pluginmanager.register(ListCommand(), "mlready-active")
+        return
+    try:
+        selection = selecting.select(config)
+        run, plan = selecting.prepare(config, selection)
+    except SettingsError as error:
+        selecting.report_unusable(config, str(error))
+        raise UsageError(f"mlready: {error}") from None
+    active = Active(config, run, plan, selection)
+    config.stash[ACTIVE] = active
+    config.pluginmanager.register(active, "mlready-active")
+    config.pluginmanager.register(Sorter(), "mlready-sorter")
+    config.pluginmanager.register(fixtures, "mlready-fixtures")
+
+
+class Sorter:
+    """Orders items for speed, after everybody else had their say: fast evidence first, drills last."""
+
+    @hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, config: Config, items: list[Item]) -> None:
+        order = [one.id for one in config.stash[ACTIVE].plan.items]
+        items.sort(key=lambda item: order.index(item.name) if isinstance(item, CheckItem) else -1)
+
+
+class Active:
+    """One session's hooks and its state: the run, the plan and the ledger."""
+
+    def __init__(self, config: Config, run: Run, plan: Plan, selection: Selection) -> None:
+        self.config = config
+        self.run = run
+        self.plan = plan
+        self.selection = selection
+        self.outcome = Outcome(run, plan, Ledger(listed=plan.listed))
+        self.is_worker = hasattr(config, "workerinput")
+        self.dry = any(getattr(config.option, name, False) for name in VERDICTS_NEED_NO_RUN)
+        self.in_call: str | None = None
+        self._deselected: list[str] = []
+        self._signals = contextlib.ExitStack()
+        told = getattr(config, "workerinput", {}).get("mlready")
+        if told is not None:
+            run.join(told)
+
+    # --- the target's life, on the controller
+
+    @hookimpl(tryfirst=True)
+    def pytest_sessionstart(self, session: Session) -> None:
+        if self.is_worker or self.dry:
+            return
+        self._signals.enter_context(_terminate_like_interrupt())
+        self.outcome.open()
+        terminal.report_progress(self.config, self.run)
+
+    @hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        node.workerinput["mlready"] = self.run.describe()
+
+    def pytest_report_header(self) -> list[str]:
+        return terminal.header(self.run)
+
+    @hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: Session) -> None:
+        if self.run.problem is not None and not self.is_worker and not self.dry:
+            raise session.Failed(f"mlready: {self.run.problem}")
+
+    def pytest_unconfigure(self) -> None:
+        if not self.is_worker:
+            self.outcome.stop()
+            self._signals.close()
+
+    # --- collection
+
+    def pytest_collect_file(self, file_path: Path, parent: Collector) -> Checklist | None:
+        if file_path != self.selection.file:
+            return None
+        checklist: Checklist = Checklist.from_parent(parent, path=file_path)
+        return checklist
+
+    @hookimpl(tryfirst=True)
+    def pytest_collection_modifyitems(self, session: Session, config: Config, items: list[Item]) -> None:
+        overrides.refuse_misplaced(config, items)
+        if self.selection.inject:
+            checklist = Checklist.of(session, self.selection.virtual_file)
+            named = self.selection.named
+            items += [CheckItem.of(checklist, one) for one in self.plan.items if not named or one.id in named]
+        unmarked = [item for item in items if item.get_closest_marker("mlready") is None]
+        if unmarked:
+            items[:] = [item for item in items if item not in set(unmarked)]
+            config.hook.pytest_deselected(items=unmarked)
+        for item in items:
+            if isinstance(item, CheckItem):
+                continue
+            observing.planned(item)
+            if self.run.replay:
+                item.add_marker(mark.skip(reason="a replay judges saved evidence; it runs no tests"))
+            selecting.exempt_gathering_from_timeout(item)
+
+    def pytest_deselected(self, items: list[Item]) -> None:
+        self._deselected += [item.nodeid for item in items if item.get_closest_marker("mlready") is not None]
+
+    def pytest_collection_finish(self, session: Session) -> None:
+        if not self.dry and (self.is_worker or not self.config.pluginmanager.hasplugin("dsession")):
+            planned = [observing.planned(item) for item in session.items]
+            self.outcome.save_plan(planned, self._deselected)
+
+    # --- items and their reports
+
+    @hookimpl(wrapper=True)
+    def pytest_runtest_call(self, item: Item) -> Generator[None, Any, Any]:
+        self.in_call = item.nodeid
+        mine = isinstance(item, CheckItem)
+        try:
+            if not mine:
+                self.run.hold()
+            return (yield)
+        finally:
+            self.in_call = None
+            if not mine:
+                self.run.release()
+
+    @hookimpl(wrapper=True)
+    def pytest_runtest_makereport(self, item: Item, call: CallInfo[Any]) -> Generator[None, TestReport, TestReport]:
+        report = yield
+        if self.in_call is not None:  # a subtest's report; its parent's comes when the call is over
+            return report
+        if isinstance(item, CheckItem):
+            if call.when == "setup" and call.excinfo is not None and not report.skipped:
+                what = f"could not be judged: {call.excinfo.value}"
+                self._attach(item, report, item.check.sign(Finding(Status.ERROR, what)))
+            return report
+        decided = call.when == "call" or call.excinfo is not None
+        if decided and item.get_closest_marker("mlready") is not None:
+            finding = excuse(observing.concluded(item, call), self.run.settings, self.run.today)
+            self._attach(item, report, finding)
+            if report.failed and not finding.blocks:
+                report.outcome = "passed"
+        return report
+
+    def _attach(self, item: Item, report: TestReport, finding: Finding) -> None:
+        attach(item, self.complete(finding, item.nodeid))
+        report.user_properties = list(item.user_properties)
+
+    def complete(self, finding: Finding, nodeid: str) -> Finding:
+        """The finding with its node, its replay command and no secrets."""
+        return self.outcome.complete(finding, nodeid)
+
+    def pytest_runtest_logreport(self, report: TestReport) -> None:
+        if not self.is_worker and (finding := carried(report)) is not None:
+            self.outcome.record(finding)
+
+    def pytest_report_teststatus(self, report: CollectReport | TestReport) -> Any:
+        finding = carried(report)
+        if finding is None or report.when == "teardown" or (report.when == "setup" and report.passed):
+            return None
+        return None if report.outcome in {"skipped", "rerun"} else terminal.test_status(finding)
+
+    # --- the end
+
+    @hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: Session) -> None:
+        if self.is_worker or self.dry:
+            return
+        verdict = self.outcome.close(interrupted=session.exitstatus == ExitCode.INTERRUPTED)
+        if session.exitstatus in {ExitCode.OK, ExitCode.TESTS_FAILED}:
+            session.exitstatus = exit_status(verdict)
+        self.outcome.stop()
+
+    @hookimpl(tryfirst=True)
+    def pytest_terminal_summary(self, terminalreporter: TerminalReporter) -> None:
+        if self.outcome.report is not None:
+            terminal.write_summary(terminalreporter, self.outcome.report)
+
+
+def exit_status(verdict: Verdict) -> ExitCode:
+    """0 for READY and for a narrowed run without a fault, else 1."""
+    return ExitCode.OK if verdict.state in {State.READY, State.PARTIAL} else ExitCode.TESTS_FAILED
+
+
+def carried(report: Any) -> Finding | None:
+    """The finding that a report carries.
+
+    pytest fails the parent of failed subtests after its report was made: the finding then follows the report.
+    """
+    text = next((value for name, value in getattr(report, "user_properties", ()) if name == PROPERTY), None)
+    if text is None:
+        return None
+    finding = Finding.from_json(text)
+    if finding.status is Status.PASS and report.failed:
+        plain = {**finding.to_plain(), "status": Status.FAIL, "summary": f"failed in {report.when} or in a subtest"}
+        return Finding.from_plain(plain)
+    return finding
+
+
+@contextlib.contextmanager
+def _terminate_like_interrupt() -> Iterator[None]:
+    """SIGTERM ends the session as Ctrl-C does: with its reports written."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt("SIGTERM")
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+__all__ = ["Active", "Severity", "activate"]

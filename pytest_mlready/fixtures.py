@@ -1,0 +1,98 @@
+"""The `mlready_*` fixtures, for users' tests and one for each kind of evidence: a lazy import and one call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, overload
+
+from pytest import FixtureRequest, Stash, fixture
+
+from pytest_mlready.collect import ACTIVE
+from pytest_mlready.observing import OBSERVED, Observation
+from pytest_mlready.schedule import SCHEDULE
+
+if TYPE_CHECKING:
+    import httpx
+
+    from pytest_mlready.records import LoadRun, Prediction, Row
+    from pytest_mlready.service.target import Target
+    from pytest_mlready.settings import Settings
+
+
+class Predict:
+    """Asks the service for predictions: one row gives one Prediction, a list of rows a list."""
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+
+    @overload
+    def __call__(self, rows: Row) -> Prediction: ...
+    @overload
+    def __call__(self, rows: Sequence[Row]) -> list[Prediction]: ...
+    def __call__(self, rows: Row | Sequence[Row]) -> Prediction | list[Prediction]:
+        """Predict. Raises AssertionError with the answer if the service refuses or answers nonsense."""
+        from pytest_mlready.evidence.asking import predict_or_fail
+
+        answered: Prediction | list[Prediction] = predict_or_fail(self._target, rows)
+        return answered
+
+
+@fixture
+def mlready(request: FixtureRequest) -> Observation:
+    """Attach what a test observed to its finding: `mlready.observe(0.93, unit="1", n=569, limit=0.9)`."""
+    stash: Stash = request.node.stash
+    return stash.setdefault(OBSERVED, Observation())
+
+
+@fixture(scope="session")
+def mlready_settings(request: FixtureRequest) -> Settings:
+    """The settings of `mlready.toml`, typed."""
+    return request.config.stash[ACTIVE].run.settings
+
+
+@fixture(scope="session")
+def mlready_rows(request: FixtureRequest) -> tuple[Row, ...]:
+    """The sample rows of `[inputs] rows`, without the label: a tuple of mappings name -> value."""
+    return request.config.stash[ACTIVE].run.rows
+
+
+@fixture(scope="session")
+def mlready_target(request: FixtureRequest) -> Target:
+    """The service under test: `mlready_target.url` and what is known about it."""
+    return request.config.stash[ACTIVE].run.require_target()
+
+
+@fixture(scope="session")
+def mlready_client(mlready_target: Target) -> Iterator[httpx.Client]:
+    """An `httpx.Client` at the service's URL, bounded in time and bytes, without redirects and proxies."""
+    from pytest_mlready.service.httpx_transport import client
+
+    with client(mlready_target) as made:
+        yield made
+
+
+@fixture(scope="session")
+def mlready_predict(mlready_target: Target) -> Predict:
+    """`mlready_predict(row)` gives the service's Prediction of a row, `mlready_predict(rows)` a list of them."""
+    return Predict(mlready_target)
+
+
+@fixture
+def mlready_load(request: FixtureRequest) -> Callable[[float, float], LoadRun]:
+    """`mlready_load(rate, duration)` drives open-loop predict load (requests a second, seconds): a LoadRun."""
+    return request.config.stash[ACTIVE].run.load
+
+
+def _evidence_fixture(name: str) -> Any:
+    def gather(request: FixtureRequest, mlready_rows: tuple[Row, ...]) -> object:
+        run = request.config.stash[ACTIVE].run
+        target = None if run.replay else request.getfixturevalue("mlready_target")
+        return run.evidence(name, target, mlready_rows)
+
+    gather.__doc__ = f"Evidence `{name}`: a {SCHEDULE.evidence[name].record.__name__} record, gathered once per run."
+    return fixture(scope="session", name=f"mlready_{name}")(gather)
+
+
+globals().update(
+    {f"mlready_{name}": _evidence_fixture(name) for name, one in SCHEDULE.evidence.items() if one.turn != "closing"}
+)

@@ -1,0 +1,170 @@
+"""A run from its opening to its reports, on the controller: target, ledger, journal, verdict."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import IO
+
+import msgspec
+from pytest import UsageError
+
+from pytest_mlready import checklist
+from pytest_mlready.checklist import Plan
+from pytest_mlready.finding import Finding, Severity, Status
+from pytest_mlready.ledger import Ledger, Planned, Verdict, excuse, judge
+from pytest_mlready.records import Closing
+from pytest_mlready.report import document, markdown
+from pytest_mlready.report.document import Report
+from pytest_mlready.run import Run
+from pytest_mlready.settings import SettingsError
+
+SERVICE = "http://SERVICE"
+"""What checks, which are pure, write for the target's URL in a replay command."""
+
+
+@dataclass
+class Outcome:
+    """What becomes of a run.
+
+    `report` is set once the run has closed. Workers use it to save their plan and to complete findings only.
+    """
+
+    run: Run
+    plan: Plan
+    ledger: Ledger
+    report: Report | None = None
+    _journal: IO[str] | None = None
+    _lock: IO[str] | None = None
+
+    def open(self) -> None:
+        """Take the report directory, clear it of an earlier run, and start the target.
+
+        A target that does not start leaves `run.problem`: one clear line instead of an error per check. Raises
+        UsageError if another run is writing to the same directory.
+        """
+        self.run.directory.mkdir(parents=True, exist_ok=True)
+        (self.run.directory / ".gitignore").write_text("*\n", encoding="utf-8")
+        self._lock = (self.run.directory / ".lock").open("w")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            taken = f"mlready: another run writes to {self.run.directory}: give --mlready-report DIR"
+            raise UsageError(taken) from None
+        _clear(self.run.directory, evidence=not self.run.replay)
+        self._journal = (self.run.directory / "findings.jsonl").open("w", encoding="utf-8")
+        if self.run.replay:
+            return
+        try:
+            self.run.start()
+        except SettingsError as error:
+            write_unusable(self.run.directory, str(error))
+            raise UsageError(f"mlready: {error}") from None
+        self.run.note_identity("before")
+
+    def record(self, finding: Finding) -> None:
+        """Take a finding in, and append it to the journal: it survives whatever ends the run."""
+        self.ledger.record(finding)
+        if self._journal is not None and not self._journal.closed:
+            self._journal.write(finding.to_json() + "\n")
+            self._journal.flush()
+
+    def complete(self, finding: Finding, nodeid: str) -> Finding:
+        """The finding with its node id and a replay command that can be pasted into a shell."""
+        url = self.run.target.url if self.run.target is not None else SERVICE
+        again = f"pytest --mlready '{nodeid}' --mlready-seed {self.run.seed}"
+        command = finding.replay.replace(SERVICE, url) if finding.replay else again
+        return replace(finding, nodeid=nodeid, replay="" if finding.status is Status.PASS else command)
+
+    def save_plan(self, planned: Iterable[Planned], deselected: Iterable[str]) -> None:
+        """Say what this process is going to run, where the controller finds it. Workers all say the same."""
+        path = self.run.directory / "plan.json"
+        temporary = path.with_name(f".plan.{os.getpid()}")
+        temporary.write_bytes(msgspec.json.encode({"planned": list(planned), "deselected": list(deselected)}))
+        temporary.replace(path)
+
+    def close(self, *, interrupted: bool) -> Verdict:
+        """Judge the run and write every report."""
+        planned, deselected = self._saved_plan()
+        self.ledger.planned = {one.nodeid: one for one in planned}
+        self.run.note_identity("after")
+        self._judge_closing(interrupted)
+        expected = {one.id for one in self.plan.items}
+        narrowed = bool(expected - {one.check for one in planned}) or bool(deselected)
+        total = len(expected | {one.check for one in planned}) + len(deselected)
+        verdict = judge(
+            self.ledger.findings(),
+            require=self.run.settings.gate.require,
+            unclaimed=checklist.unclaimed_families(self.run.settings),
+            partial=(len(planned), total) if narrowed and self.run.problem is None else None,
+        )
+        self.report = document.build(self.run, self.ledger.findings(), verdict)
+        _write(self.run.directory, self.report)
+        return verdict
+
+    def stop(self) -> None:
+        """End the target if we started it. May be called again."""
+        if self.run.target is not None:
+            self.run.target.stop()
+        for file in (self._journal, self._lock):
+            if file is not None:
+                file.close()
+
+    def _judge_closing(self, interrupted: bool) -> None:
+        problem = self.run.problem or ("the run was interrupted" if interrupted else None)
+        planned = tuple(one.check for one in self.ledger.planned.values())
+        closing = Closing(self.run.before, self.run.after, planned, self.ledger.judged(), problem)
+        self.ledger.closing = []
+        for check in self.plan.closing:
+            if self.run.replay and check.id == "harness.target_pinned":
+                finding = check.sign(Finding(Status.NOT_APPLICABLE, "a replay asks no target"))
+            else:
+                finding = check.judge({"closing": closing})
+            excused = excuse(finding, self.run.settings, self.run.today)
+            self.ledger.closing.append(self.complete(excused, f"mlready.toml::{check.id}"))
+
+    def _saved_plan(self) -> tuple[list[Planned], list[str]]:
+        path = self.run.directory / "plan.json"
+        if not path.exists():  # it ended before anything was collected: then everything was planned and nothing made
+            whole = [Planned(f"mlready.toml::{one.id}", one.id, one.severity) for one in self.plan.items]
+            return whole, []
+        saved = json.loads(path.read_text("utf-8"))
+        path.unlink()
+        planned = [Planned(one["nodeid"], one["check"], Severity(one["severity"])) for one in saved["planned"]]
+        return planned, saved["deselected"]
+
+
+def write_unusable(directory: Path, problem: str) -> None:
+    """A report for a run that could not begin: NOT READY, and why."""
+    with contextlib.suppress(OSError):
+        directory.mkdir(parents=True, exist_ok=True)
+        _clear(directory, evidence=False)
+        _write(directory, document.unusable(problem, time.time()))
+
+
+def _write(directory: Path, report: Report) -> None:
+    _replace(directory / "report.json", document.as_json(report))
+    _replace(directory / "report.md", markdown.render(report))
+
+
+def _clear(directory: Path, *, evidence: bool) -> None:
+    from pytest_mlready.evidence import store
+
+    for name in ("report.json", "report.md", "findings.jsonl", "plan.json", "service.lost"):
+        (directory / name).unlink(missing_ok=True)
+    shutil.rmtree(directory / "instances", ignore_errors=True)
+    if evidence:
+        store.clear(directory / "evidence")
+
+
+def _replace(path: Path, text: str) -> None:
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(path)

@@ -1,0 +1,224 @@
+"""One run in one process: its settings, its target and its evidence.
+
+The controller makes it and starts the target; an xdist worker makes a view of it from `describe()`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import hashlib
+import importlib
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import msgspec
+
+from pytest_mlready.records import LoadRun
+from pytest_mlready.schedule import SCHEDULE, Evidence
+from pytest_mlready.settings import Profile, Settings, SettingsError
+
+if TYPE_CHECKING:
+    from pytest_mlready.records import Row
+    from pytest_mlready.service.target import Target
+
+RECOVERY_S = 5.0
+"""How long a target may need after a load or a drill until it answers again, before it counts as lost."""
+
+
+class Unavailable(Exception):
+    """There is no target to ask: in a replay, or because it was lost."""
+
+
+@dataclass
+class Run:
+    """What all of a run's evidence is gathered with.
+
+    `directory` takes reports, evidence and the service's log; `evidence_directory` is where evidence is kept, or,
+    in a replay, read from.
+    """
+
+    settings: Settings
+    profile: Profile
+    seed: int
+    rows: tuple[Row, ...]
+    directory: Path
+    evidence_directory: Path
+    replay: bool = False
+    id: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
+    started_at: float = field(default_factory=time.time)
+    target: Target | None = None
+    problem: str | None = None
+    before: dict[str, str] | None = None
+    after: dict[str, str] | None = None
+    progress: Callable[[str], None] = lambda text: None
+    _held: contextlib.ExitStack | None = None
+
+    @property
+    def today(self) -> datetime.date:
+        """The day against which waivers and attestations expire."""
+        return datetime.datetime.fromtimestamp(self.started_at, datetime.UTC).date()
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Texts that stand in no output: the values of the headers that we were told to send."""
+        values = self.settings.service.headers.values()
+        return tuple(part for value in values for part in {value, value.rpartition(" ")[2]} if len(part) >= 6)
+
+    def describe(self) -> str:
+        """What an xdist worker needs to know, as one JSON string."""
+        target = self.target.describe() if self.target is not None else None
+        return msgspec.json.encode({"id": self.id, "started_at": self.started_at, "target": target}).decode()
+
+    def join(self, description: str) -> None:
+        """Become a worker's view of the run that the controller described."""
+        from pytest_mlready.service.target import Target
+
+        told = msgspec.json.decode(description)
+        self.id, self.started_at = told["id"], told["started_at"]
+        self.target = Target.from_description(told["target"]) if told["target"] else None
+
+    @property
+    def name(self) -> str:
+        """What people call the service: as declared, else as its info route has it."""
+        facts = self.before or {}
+        said = [facts.get(f"info.{key}", "").strip("'") for key in ("name", "model_name", "version", "model_version")]
+        return self.settings.service.name or " ".join(one for one in said if one) or "the service"
+
+    def start(self) -> None:
+        """Start the service, or attach to its URL; `problem` says in one line why that failed.
+
+        Raises:
+            SettingsError: how to speak to it cannot be found out and is not declared, or is declared wrong.
+        """
+        from pytest_mlready.protocols.detect import DetectError
+        from pytest_mlready.service import target
+
+        service = self.settings.service
+        known: dict[str, Any] = {
+            "declared_json": service.json,
+            "declared_paths": service.paths,
+            "feature_names": tuple(self.rows[0]) if self.rows else (),
+            "headers": tuple(service.headers.items()),
+            "allow": tuple(self.settings.allow),
+            "start_timeout_s": service.ready_timeout_s,
+        }
+        try:
+            if service.command is not None:
+                cwd = Path(self.settings.directory)
+                self.target = target.launch(command=service.command, cwd=cwd, run_dir=self.directory, **known)
+            else:
+                self.target = target.attach(url=str(service.url), **known)
+        except target.StartError as error:
+            self.problem = str(error)
+        except (DetectError, ValueError) as error:
+            raise SettingsError(str(error)) from None
+
+    def note_identity(self, when: Literal["before", "after"]) -> None:
+        """Remember what the target says of itself at one end of the run."""
+        from pytest_mlready.evidence import whoami
+
+        if self.target is not None:
+            setattr(self, when, whoami.facts(self.target))
+
+    def generator(self) -> dict[str, Any]:
+        """How the load generator kept its schedule, where there was load; for the report."""
+        from pytest_mlready.evidence import store
+
+        load = store.read(self.evidence_directory / "steady_load.json")
+        return msgspec.to_builtins(load.generator) if isinstance(load, LoadRun) else {}
+
+    def evidence(self, name: str, target: Target | None, rows: tuple[Row, ...]) -> object:
+        """The record `name`, gathered once per run; `Errored` or `NotGathered` where there is none."""
+        from pytest_mlready.evidence.context import Context
+        from pytest_mlready.evidence.store import Store
+
+        spec = SCHEDULE.evidence[name]
+        gatherer = importlib.import_module(f"pytest_mlready.evidence.{name}")
+        context = Context(target, self.settings, rows, self.seed, spec.budget_s(self.profile), progress=self.progress)  # type: ignore[arg-type]
+        made_with = {**gatherer.made_with(context), "rows": _digest(rows), "seed": self.seed}
+        if spec.turn in {"load", "destructive"}:
+            made_with["budget_s"] = context.budget_s
+        store = Store(self.evidence_directory, self.replay, self.secrets)
+        return store.get(name, made_with, lambda: self._gather(spec, gatherer.gather, context))
+
+    def _gather(self, spec: Evidence, gather: Callable[[Any], object], context: Any) -> object:
+        self.refuse_lost()
+        if spec.permission is not None:
+            self.require_target().require(spec.permission)
+        with self.turn(exclusive=spec.turn != "shared") as turn_fd:
+            record = gather(replace(context, turn_fd=turn_fd))
+            if spec.turn != "shared":
+                self._probe(f"by {spec.name}")
+        return record
+
+    def load(self, rate: float, duration_s: float) -> LoadRun:
+        """Drive open-loop load of predict requests at the target, in a turn of its own, for a user's test."""
+        from pytest_mlready.evidence.steady_load import drive
+
+        target = self.require_target()
+        target.require("load")
+        self.refuse_lost()
+        with self.turn(exclusive=True) as turn_fd:
+            run: LoadRun = drive(target, self.rows, rate=rate, duration_s=duration_s, seed=self.seed, turn_fd=turn_fd)
+            return run
+
+    def require_target(self) -> Target:
+        """The target. Raises Unavailable in a replay."""
+        if self.target is None:
+            raise Unavailable("there is no target in a replay")
+        return self.target
+
+    @contextlib.contextmanager
+    def turn(self, *, exclusive: bool) -> Iterator[int | None]:
+        """Hold a turn at the target. A shared turn that this process holds already is given back meanwhile."""
+        turns = self.require_target().turns
+        resume = self._held is not None
+        self.release()
+        try:
+            if exclusive:
+                with turns.exclusive() as turn_fd:
+                    yield turn_fd
+            else:
+                with turns.shared():
+                    yield None
+        finally:
+            if resume:
+                self.hold()
+
+    def hold(self) -> None:
+        """Take a shared turn for a user's test."""
+        self._held = contextlib.ExitStack()
+        self._held.enter_context(self.require_target().turns.shared())
+
+    def release(self) -> None:
+        """Give the shared turn back."""
+        if self._held is not None:
+            self._held.close()
+            self._held = None
+
+    def refuse_lost(self) -> None:
+        """Raise Unavailable if the target is gone, naming what it was lost by."""
+        mark = self.directory / "service.lost"
+        reason = self.require_target().alive_or_reason()
+        if mark.exists():
+            raise Unavailable(mark.read_text("utf-8"))
+        if reason is not None:
+            raise Unavailable(f"the service was lost: {reason}")
+
+    def _probe(self, how: str) -> None:
+        """See that the target survived; if not, leave a mark so that later evidence names the right cause."""
+        deadline = time.monotonic() + RECOVERY_S
+        while (reason := self.require_target().alive_or_reason()) is not None:
+            if time.monotonic() > deadline:
+                (self.directory / "service.lost").write_text(f"the service was lost {how}: {reason}", "utf-8")
+                return
+            time.sleep(0.1)
+
+
+def _digest(rows: tuple[Row, ...]) -> str:
+    return hashlib.sha256(msgspec.json.encode(rows)).hexdigest()[:16]

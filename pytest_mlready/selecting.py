@@ -1,0 +1,138 @@
+"""From the command line to a run: which settings, which checks, which target."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import cast
+
+from pytest import Config, Item, mark
+
+from pytest_mlready import settings as settings_module
+from pytest_mlready.checklist import Plan, plan
+from pytest_mlready.inputs import read_rows
+from pytest_mlready.run import Run
+from pytest_mlready.settings import PERMISSIONS, PROFILES, Permission, Profile, Service, Settings, SettingsError
+
+FILE = "mlready.toml"
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What the command line asks for.
+
+    `file` is the settings file (None: a bare `--mlready-url`), `named` the check ids asked for by node id; `inject`
+    says that checks are added without a collected file, as if from `virtual_file`.
+    """
+
+    file: Path | None
+    virtual_file: Path
+    named: frozenset[str]
+    inject: bool
+
+
+def select(config: Config) -> Selection:
+    """Find the settings file, and the checks named by node id.
+
+    Without path arguments the root's file is used, also when `testpaths` or the working directory lie elsewhere.
+
+    Raises:
+        SettingsError: no file and no URL, or two files.
+    """
+    root_file = config.rootpath / FILE
+    asked = config.args_source is Config.ArgsSource.ARGS
+    paths = [(argument, *_split(argument, config)) for argument in config.args] if asked else []
+    named_files = {path for _, path, _ in paths if path.suffix == ".toml"}
+    named = frozenset(check for _, path, check in paths if path.suffix == ".toml" and check)
+    if len(named_files) > 1:
+        raise SettingsError(f"one service at a time, not {', '.join(sorted(map(str, named_files)))}")
+    file = next(iter(named_files), root_file)
+    if file.is_file():
+        below = config.args_source is Config.ArgsSource.TESTPATHS or config.invocation_params.dir != config.rootpath
+        if below and not asked:
+            config.args.append(str(file))
+        return Selection(file, file, named, inject=False)
+    if config.getoption("mlready_url") is None:
+        raise SettingsError(f"no {file}: write one (only [service] is required), or give --mlready-url URL")
+    config.args[:] = [argument for argument in config.args if _split(argument, config)[0] != file]
+    return Selection(None, file, named, inject=not asked or bool(named))
+
+
+def prepare(config: Config, selection: Selection) -> tuple[Run, Plan]:
+    """Read the settings, apply the options, and plan. Raises SettingsError."""
+    settings = _with_options(config, selection)
+    profile = _profile(config.getoption("mlready_profile") or settings.profile)
+    replay = config.getoption("mlready_replay")
+    directory = report_directory(config)
+    evidence = (Path(config.invocation_params.dir, replay) if replay else directory) / "evidence"
+    if replay and not evidence.is_dir():
+        raise SettingsError(f"--mlready-replay: {evidence} does not exist; give the report directory of an earlier run")
+    run = Run(
+        settings,
+        profile,
+        config.getoption("mlready_seed"),
+        read_rows(settings),
+        directory,
+        evidence,
+        replay=bool(replay),
+    )
+    return run, plan(settings, profile, named=selection.named)
+
+
+def report_directory(config: Config) -> Path:
+    """Where this run's reports go; a replay leaves those of the run that it judges again alone."""
+    named, replay = config.getoption("mlready_report"), config.getoption("mlready_replay")
+    default = f"{replay}/replay" if replay else config.rootpath / "mlready-report"
+    return Path(config.invocation_params.dir, named or default)
+
+
+def report_unusable(config: Config, problem: str) -> None:
+    """Write a report that says why there was no run, so that no earlier READY is taken for this one's."""
+    if not hasattr(config, "workerinput"):
+        from pytest_mlready.outcome import write_unusable
+
+        write_unusable(report_directory(config), problem)
+
+
+def exempt_gathering_from_timeout(item: Item) -> None:
+    """Evidence has budgets of its own, which pytest-timeout would count as the test's time."""
+    asks = any(name.startswith("mlready") for name in getattr(item, "fixturenames", ()))
+    if asks and item.config.pluginmanager.hasplugin("timeout"):
+        own = item.get_closest_marker("timeout")
+        arguments, options = (own.args, own.kwargs) if own else ((), {})
+        item.add_marker(mark.timeout(*arguments, **{**options, "func_only": True}), append=False)
+
+
+def _split(argument: str, config: Config) -> tuple[Path, str]:
+    path, _, check = argument.partition("::")
+    return Path(os.path.normpath(Path(config.invocation_params.dir, path))), check
+
+
+def _with_options(config: Config, selection: Selection) -> Settings:
+    url = config.getoption("mlready_url")
+    if selection.file is not None:
+        settings = settings_module.load(selection.file)
+    else:
+        settings = settings_module.parse({"service": {"url": url}}, source="--mlready-url", directory=config.rootpath)
+    if url is not None and settings.service.url != url:
+        service = replace(settings.service, command=None, url=url, allow=None)
+        settings_module.parse({"service": {"url": url}}, source="--mlready-url", directory=config.rootpath)
+        settings = replace(settings, service=service)
+    allow = config.getoption("mlready_allow")
+    if allow is not None:
+        settings = replace(settings, service=_allowing(settings.service, allow))
+    return settings
+
+
+def _allowing(service: Service, allow: str) -> Service:
+    words = tuple(word.strip() for word in allow.split(",") if word.strip())
+    if unknown := [word for word in words if word not in PERMISSIONS]:
+        raise SettingsError(f"--mlready-allow: expected a comma list of {', '.join(PERMISSIONS)}, not {unknown[0]!r}")
+    return replace(service, allow=cast(tuple[Permission, ...], words))
+
+
+def _profile(name: str) -> Profile:
+    if name not in PROFILES:
+        raise SettingsError(f"--mlready-profile: expected one of {', '.join(PROFILES)}, not {name!r}")
+    return name
