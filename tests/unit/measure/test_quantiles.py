@@ -55,5 +55,5 @@ def test_interval_covers_the_true_quantile_of_independent_values() -> None:
 
 @pytest.mark.parametrize(("values", "q"), [([], 0.5), ([1.0, math.nan], 0.5), ([1.0], 0.0), ([1.0], 1.1)])
 def test_what_has_no_quantile_is_refused(values: list[float], q: float) -> None:
-    with pytest.raises(ValueError, match="quantile|NaN|q must"):
+    with pytest.raises(ValueError, match=r"quantile|NaN|q must"):
         quantile(values, q)

@@ -69,7 +69,7 @@ def test_says_how_long_a_run_would_decide() -> None:
     assert open_end.verdict == "inconclusive"
     assert open_end.n_needed is not None
     assert open_end.duration_needed_s is not None
-    longer = math.ceil(1.1 * open_end.duration_needed_s)
+    longer = math.ceil(1.25 * open_end.duration_needed_s)
     assert judged(longer, np.arange(0, longer * RATE, 150)).verdict == "pass"
     assert judged(15, []).n_needed is None
 
