@@ -13,12 +13,16 @@ Row = Mapping[str, str | int | float | None]
 
 @dataclass(frozen=True)
 class Prediction:
-    """What one row was answered, decoded by the protocol. `probabilities` are in class order."""
+    """What one row was answered, decoded by the protocol.
+
+    `probabilities` are in class order, or in the order of `classes` where the answer names them.
+    """
 
     prediction: Label
     probabilities: tuple[float, ...] | None = None
     version: str | None = None
     request_id: str | None = None
+    classes: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
