@@ -8,7 +8,7 @@ from pytest_mlready.records import Exchange
 from pytest_mlready.service.transport import Transport
 
 _HOP = frozenset({"connection", "transfer-encoding", "content-encoding", "content-length"})
-_ERRORS: dict[str, type[httpx.TransportError]] = {
+_ERRORS: dict[str, type[httpx.RequestError]] = {
     "refused": httpx.ConnectError,
     "reset": httpx.ReadError,
     "closed": httpx.RemoteProtocolError,
@@ -17,7 +17,7 @@ _ERRORS: dict[str, type[httpx.TransportError]] = {
     "malformed": httpx.RemoteProtocolError,
     "encoding": httpx.DecodingError,
     "unsent": httpx.LocalProtocolError,
-}  # fmt: skip
+}
 
 
 class GuardedTransport(httpx.BaseTransport):
@@ -50,8 +50,8 @@ class GuardedTransport(httpx.BaseTransport):
         headers = [(name, value) for name, value in request.headers.multi_items() if name.lower() not in own]
         timeouts = [one for one in request.extensions.get("timeout", {}).values() if one is not None]
         deadline_s = min([*timeouts, self._transport.deadline_s])
-        path = request.url.raw_path.decode("ascii")
-        body = request.read()
+        # A client whose base URL is the target's own repeats the prefix that the transport adds.
+        path = request.url.raw_path.decode("ascii").removeprefix(self._transport.prefix)
         return self._transport.request(
-            "client", request.method, path, body, headers, keep_alive=self._keep_alive, deadline_s=deadline_s
+            "client", request.method, path, request.read(), headers, keep_alive=self._keep_alive, deadline_s=deadline_s
         )

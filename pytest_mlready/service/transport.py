@@ -7,8 +7,10 @@ import ssl
 import threading
 import time
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 from urllib.parse import urlsplit
 
 from pytest_mlready.protocols.http1 import Oversize, ResponseParser, request_bytes
@@ -57,7 +59,7 @@ class Transport:
         self.deadline_s = deadline_s
         self.max_body = max_body
         self.headers = tuple(headers)
-        self._host, self._port, self._authority, self._prefix, secure = _origin(url)
+        self._host, self._port, self._authority, self.prefix, secure = _origin(url)
         self._tls = _tls(ca_file, verify) if secure else None
         self._local = threading.local()
         self._kept: set[Connection] = set()
@@ -84,7 +86,7 @@ class Transport:
         sent = _overridden(_overridden(own, self.headers), headers)
         started = time.monotonic()
         try:
-            payload = request_bytes(method, self._prefix + path, sent, body)
+            payload = request_bytes(method, self.prefix + path, sent, body)
         except ValueError as error:
             self._note(str(error))
             return Exchange(case, method, path, None, failure="unsent", request_headers=sent, request_body=body)
@@ -144,7 +146,7 @@ class Transport:
             connection = Connection.open(self._host, self._port, self._tls, talk.until)
         except Failed as failed:
             self._note(str(failed))
-            return talk.failed(failed.word)
+            return talk.exchange(None, failure=failed.word, sent_at=time.time())
         return self._converse(connection, talk, ResponseParser(talk.method, self.max_body), keep=keep)
 
     def _converse(self, connection: Connection, talk: _Talk, parser: ResponseParser, *, keep: bool) -> Exchange:
@@ -171,17 +173,12 @@ class Transport:
                 self._local.connection = connection
             else:
                 self._drop(connection)
-        return Exchange(
-            talk.case,
-            talk.method,
-            talk.path,
+        return talk.exchange(
             parser.status if failure is None else None,
             headers=tuple(parser.headers),
             body=body if failure is None else parser.body[:KEPT_OF_FAILED],
             elapsed_s=(connection.last_read or 0.0) - (connection.first_sent or 0.0),
             failure=failure,
-            request_headers=talk.headers,
-            request_body=talk.body,
             sent_at=sent_at,
         )
 
@@ -194,35 +191,22 @@ class Transport:
         self._local.why = why
 
 
+@dataclass(frozen=True)
 class _Talk:
     """One request to be sent, and how it is to be recorded."""
 
-    def __init__(
-        self,
-        case: str,
-        method: str,
-        path: str,
-        payload: bytes,
-        until: float,
-        finish: Finish,
-        headers: tuple[tuple[str, str], ...],
-        body: bytes,
-    ) -> None:
-        self.case, self.method, self.path, self.payload = case, method, path, payload
-        self.until, self.finish = until, finish
-        self.headers, self.body = headers, body
+    case: str
+    method: str
+    path: str
+    payload: bytes
+    until: float
+    finish: Finish
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
 
-    def failed(self, word: str) -> Exchange:
-        return Exchange(
-            self.case,
-            self.method,
-            self.path,
-            None,
-            failure=word,
-            request_headers=self.headers,
-            request_body=self.body,
-            sent_at=time.time(),
-        )
+    def exchange(self, status: int | None, **answer: Any) -> Exchange:
+        sent: dict[str, Any] = {"request_headers": self.headers, "request_body": self.body}
+        return Exchange(self.case, self.method, self.path, status, **sent, **answer)
 
 
 def _coding(parser: ResponseParser) -> str | None:
