@@ -70,7 +70,7 @@ SCHEDULE = _schedule(
     Evidence(
         "steady_load",
         records.LoadRun,
-        {"quick": 20, "full": 60},
+        {"quick": 27, "full": 60},
         turn="load",
         permission="load",
         needs=("latency", "inputs.rows"),

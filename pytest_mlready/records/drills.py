@@ -29,14 +29,17 @@ class StartTimeline:
 class Drain:
     """Requests in flight when SIGTERM came. Times are seconds since the signal (negative: before it).
 
-    `requests` are (sent_s, answered_s, outcome) of those begun before the signal, each on its own connection;
-    `ready_after` the first readiness answer after it; `exit_code` None: still alive after `waited_s`.
+    `requests` are (sent_s, answered_s, outcome) of those begun before the signal and unanswered then; those of
+    `half_sent` were begun well before it and sent to their end after it. `ready_after` is the first readiness answer
+    after the signal; `exit_code` None: still alive after `waited_s`; `left_behind` counts processes that outlived it.
     """
 
     requests: tuple[tuple[float, float, str], ...]
+    half_sent: tuple[tuple[float, float, str], ...]
     ready_after: Exchange | None
     exit_code: int | None
     waited_s: float
+    left_behind: int = 0
 
 
 @dataclass(frozen=True)
@@ -62,15 +65,20 @@ class Counters:
     """Scrapes around a known number of requests that nobody else disturbed.
 
     `sent` counts our requests by the status they were answered with. `before` and `after` hold several scrapes on fresh
-    connections, so that every worker has been asked. `distinct_after` stands after `distinct_inputs` more requests
-    that differ in every value.
+    connections, so that every worker has been asked. `distinct_after` stands after `distinct_inputs` more rows that
+    differ in every value, and after `unknown_paths` and `invented_methods` asked for once each.
+    `predict_path` and `metrics_path` tell series of those routes apart.
     """
 
     before: tuple[Exposition, ...]
     sent: Mapping[str, int]
     after: tuple[Exposition, ...]
     distinct_inputs: int
+    unknown_paths: int
+    invented_methods: int
     distinct_after: Exposition
+    predict_path: str
+    metrics_path: str
 
 
 @dataclass(frozen=True)
@@ -81,16 +89,24 @@ class Scrape:
 
 
 @dataclass(frozen=True)
-class Saturation:
-    """Health and readiness asked at a fixed pace while the predict route is saturated.
+class HealthProbe:
+    """One question for health or readiness: how late we were in asking, and how long the answer took, in seconds."""
 
-    `idle_s` and `busy_s` are seconds each answer took, in order; `busy_late_s` how late we were ourselves in asking.
-    `outcomes` counts the busy answers by status or failure; `completed` the predictions answered meanwhile.
+    path: str
+    late_s: float
+    took_s: float
+    outcome: str
+
+
+@dataclass(frozen=True)
+class Saturation:
+    """Health and readiness asked at a fixed pace: before, and while the predict route is saturated.
+
+    `completed` counts the predictions answered during the `duration_s` of the load, `connections` those in flight.
     """
 
-    idle_s: tuple[float, ...]
-    busy_s: tuple[float, ...]
-    busy_late_s: tuple[float, ...]
-    outcomes: Mapping[str, int]
+    idle: tuple[HealthProbe, ...]
+    busy: tuple[HealthProbe, ...]
     completed: int
+    connections: int
     duration_s: float

@@ -129,7 +129,9 @@ class Answers:
 
     `singles` one request a row, first to last; `repeats` the same rows again, spread over the gather and over fresh
     connections; `batches` the rows together, in several orders and with duplicates (empty: no batch route).
-    `edited` are valid rows made from the samples by seeded mixes; each stands in `edited_batches` again.
+    `mixed` are valid rows made from the samples by seeded mixes, where answers vary most: their `rows` are positions
+    in `mixed`, and they stand together in `mixed_batch` in that order. `schema_problems` say how answers with a 2xx
+    status break the schema that the service documents, one sentence each.
     `request_ids_sent` were given by us in the X-Request-ID header, in the order of `echoes`; `logged_ids` are those
     of them found in the service's log (None: no log to read).
     """
@@ -147,22 +149,28 @@ class Answers:
 
 @dataclass(frozen=True)
 class BadItem:
-    """A full-length row with one bad item, and the canary row asked right after it."""
+    """A full-length row with one bad item, and the canary rows asked right after it.
+
+    `feature` is where the item stood; in a batch the bad row stands among good ones.
+    """
 
     kind: str
     feature: str
     exchange: Exchange
-    canary: Answered
+    canaries: tuple[Answered, ...]
 
 
 @dataclass(frozen=True)
 class BadItems:
-    """Bad items in full-length rows; `canary` is the first answer, before anything bad was sent."""
+    """Bad items in full-length rows, singly and in batches, in the order sent.
 
-    canary: Answered
+    `first` are the canary rows' answers before anything bad was sent, `last` after everything.
+    """
+
+    first: tuple[Answered, ...]
     items: tuple[BadItem, ...]
     batches: tuple[BadItem, ...] = ()
-    last: Answered | None = None
+    last: tuple[Answered, ...] = ()
 
 
 @dataclass(frozen=True)
