@@ -1,0 +1,46 @@
+# Each target is all the set-up that a machine with Python >= 3.11 and make needs.
+PYTHON ?= python3
+VENV := .venv
+PY := $(VENV)/bin/python
+INSTALLED := $(VENV)/.installed
+
+.PHONY: help ready test lint types layers defect clean
+
+help:
+	@echo "make ready            judge the reference service; the report goes to mlready-report/"
+	@echo "make test             run the whole test suite"
+	@echo "make lint             ruff, mypy --strict, import-linter"
+	@echo "make defect NAME=...  judge the reference service with one planted defect (no NAME: list them)"
+	@echo "make clean            remove what the targets above made"
+
+ready: $(INSTALLED)
+	$(PY) -m reference_service.train
+	$(PY) -m pytest --mlready
+
+test: $(INSTALLED)
+	$(PY) -m reference_service.train
+	$(PY) -m pytest
+
+lint: layers types
+	$(VENV)/bin/ruff check .
+
+types: $(INSTALLED)
+	$(VENV)/bin/mypy
+
+layers: $(INSTALLED)
+	$(VENV)/bin/lint-imports
+
+defect: $(INSTALLED)
+	$(PY) -m reference_service.train
+	$(PY) -m tests.defects $(NAME)
+
+$(INSTALLED): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed: make PYTHON=python3.12 ..."; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(PY) -m pip install --quiet --upgrade pip
+	$(PY) -m pip install --quiet --editable ".[all]" --group dev
+	@touch $@
+
+clean:
+	rm -rf $(VENV) models mlready-report .mypy_cache .ruff_cache .pytest_cache

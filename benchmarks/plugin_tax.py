@@ -1,0 +1,75 @@
+"""What an installed, unused plugin costs a pytest run: `python benchmarks/plugin_tax.py [--quick] [--json FILE]`.
+
+One trivial test in a bare pytest (no other plugin) and with this plugin alone, interleaved; CPU time of the process,
+since wall time on a shared machine is noise. The target is a median difference of at most 3 ms. New modules are
+counted alike.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+LIMIT_MS = 3.0
+LIMIT_MODULES = 4
+BASE = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+OURS = ("-p", "pytest_mlready.plugin")
+ENVIRONMENT = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+LIST_MODULES = "def test_one():\n    import sys\n    print('MODULES', *sorted(sys.modules))\n"
+
+
+def main() -> int:
+    """Measure, print the table, and return 1 if the target is missed."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="11 rounds instead of 61")
+    parser.add_argument("--json", type=Path, help="also write the figures here")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as directory:
+        Path(directory, "pytest.ini").write_text("[pytest]\n")
+        Path(directory, "test_one.py").write_text("def test_one():\n    pass\n")
+        without, with_plugin = [], []
+        for _ in range(11 if options.quick else 61):
+            without.append(_cpu_ms(directory))
+            with_plugin.append(_cpu_ms(directory, *OURS))
+        Path(directory, "test_one.py").write_text(LIST_MODULES)
+        new = _modules(directory, *OURS) - _modules(directory)
+    pairs = [ours - bare for ours, bare in zip(with_plugin, without, strict=True)]
+    extra = statistics.median(pairs)
+    figures = {
+        "bare_ms": round(statistics.median(without), 1),
+        "with_plugin_ms": round(statistics.median(with_plugin), 1),
+        "extra_ms": round(extra, 2),
+        "ratio": round(statistics.median(with_plugin) / statistics.median(without), 3),
+        "limit_ms": LIMIT_MS,
+        "new_modules": sorted(new),
+    }
+    for name, value in figures.items():
+        print(f"{name:<16} {value}")
+    if options.json:
+        options.json.write_text(json.dumps(figures, indent=1))
+    return int(extra > LIMIT_MS or len(new) > LIMIT_MODULES)
+
+
+def _cpu_ms(directory: str, *more: str) -> float:
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run([*BASE, *more], cwd=directory, env=ENVIRONMENT, check=True, stdout=subprocess.DEVNULL)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return (after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime) * 1000
+
+
+def _modules(directory: str, *more: str) -> set[str]:
+    command = [*BASE, "-s", *more]
+    ran = subprocess.run(command, cwd=directory, env=ENVIRONMENT, check=True, capture_output=True, text=True)
+    line = next(line for line in ran.stdout.splitlines() if "MODULES" in line)
+    return set(line.partition("MODULES ")[2].split())
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
