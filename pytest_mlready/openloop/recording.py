@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_mlready.openloop.hdr import Histogram
+from pytest_mlready.openloop.lateness import lateness
 from pytest_mlready.openloop.plan import Plan
 from pytest_mlready.openloop.schedule import Schedule
 from pytest_mlready.records import Generator, LoadRun, RequestClass
@@ -73,9 +74,7 @@ class Recording:
     def load_run(self, plan: Plan, started_at: float, cpu_s: float, wall_s: float, connections: int) -> LoadRun:
         """Everything as one document."""
         series = self._series()
-        lateness = (series["sent_s"] - series["intended_s"])[np.isfinite(series["sent_s"])]
-        p50, p99, most = np.quantile(lateness, [0.5, 0.99, 1.0]).tolist() if lateness.size else (0.0, 0.0, 0.0)
-        generator = Generator(p50, p99, most, cpu_s, wall_s, connections, processes=1)
+        generator = Generator(*lateness(series), cpu_s, wall_s, connections, processes=1)
         return LoadRun(
             scenario=plan.scenario,
             rate=plan.rate / plan.share[1],

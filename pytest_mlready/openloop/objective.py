@@ -1,0 +1,76 @@
+"""What a load run says about a service's objectives, in one line for people and one word for an exit code."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from pytest_mlready.measure.proportions import Word, judge_rate
+from pytest_mlready.measure.slo import SloVerdict, judge_share
+from pytest_mlready.openloop.plan import Plan
+from pytest_mlready.records import LoadRun
+
+_LEAST_ACHIEVED = 0.99
+_LATE_SHARE_OF_LIMIT = 0.02
+_LATE_S = 0.001
+
+
+@dataclass(frozen=True)
+class Objective:
+    """p99 of the plan's first class of requests, and the rate of failures over all of them.
+
+    `longest_stall_s` None means: whatever the run's length can exclude.
+    """
+
+    p99_s: float
+    error_rate: float
+    longest_stall_s: float | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """`word` is the worse of both objectives', or "inconclusive" where the generator did not keep its schedule."""
+
+    word: Word
+    line: str
+
+
+def judged(run: LoadRun, plan: Plan, objective: Objective) -> Outcome:
+    """Judge `run` of `plan`. The generator is judged first: what it did not send says nothing about the service."""
+    offered, sent = sum(one.offered for one in run.classes), sum(one.sent for one in run.classes)
+    if not offered or sent < _LEAST_ACHIEVED * offered:
+        return Outcome("inconclusive", f"{run.scenario}: INCONCLUSIVE, only {sent} of {offered} requests were sent")
+    failures = sum(_failures(run, index, kind.expected) for index, kind in enumerate(plan.classes))
+    errors = judge_rate(failures, offered, objective.error_rate)
+    latency = _latency(run, objective)
+    word = latency.verdict
+    late = run.generator.lateness_p99_s > max(_LATE_S, _LATE_SHARE_OF_LIMIT * objective.p99_s)
+    if word == "fail" and late:
+        word = "inconclusive"
+    words = (word, errors.verdict)
+    worst: Word = "fail" if "fail" in words else "inconclusive" if "inconclusive" in words else "pass"
+    low, high = (1000 * end for end in latency.quantile_interval_s)
+    line = (
+        f"{run.scenario}: {worst.upper()} at {run.rate:g} req/s: "
+        f"p99 {1000 * latency.quantile_s:.1f} ms [{low:.1f}, {high:.1f}], limit {1000 * objective.p99_s:g} ms ({word}: "
+        f"{latency.reason}); errors {failures} of {offered}, {objective.error_rate:.2%} allowed ({errors.verdict}); "
+        f"a stall of {1000 * latency.unseen_stall_s:.0f} ms could have gone unseen"
+        + ("; the generator was late" if late else "")
+    )
+    return Outcome(worst, line)
+
+
+def _failures(run: LoadRun, index: int, expected: tuple[int, ...]) -> int:
+    one = run.classes[index]
+    good = sum(count for status, count in one.statuses.items() if int(status) // 100 in expected)
+    return one.offered - good
+
+
+def _latency(run: LoadRun, objective: Objective) -> SloVerdict:
+    first = run.series["class"] == 0
+    answered = run.series["status"][first] > 0
+    response_s = np.where(answered, run.series["response_s"][first], np.inf)
+    excluded = run.duration_s * 0.01 / 3
+    stall_s = excluded if objective.longest_stall_s is None else objective.longest_stall_s
+    return judge_share(response_s, objective.p99_s, duration_s=run.duration_s, longest_stall_s=stall_s)

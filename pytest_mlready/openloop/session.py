@@ -1,0 +1,158 @@
+"""A Locust run of open-loop scenarios: in turn, over all workers, with one verdict at its end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import gevent
+from gevent.event import Event
+from gevent.lock import Semaphore
+from locust import events
+from locust.runners import MasterRunner, WorkerRunner
+
+from pytest_mlready.openloop.dispatch import OneOfEach
+from pytest_mlready.openloop.document import packed, unpacked, write
+from pytest_mlready.openloop.drive import drive
+from pytest_mlready.openloop.hosted import reporter
+from pytest_mlready.openloop.merge import merged
+from pytest_mlready.openloop.objective import Outcome, judged
+from pytest_mlready.openloop.options import objective, result_directory
+from pytest_mlready.openloop.plan import Plan
+from pytest_mlready.records import LoadRun
+
+if TYPE_CHECKING:
+    from pytest_mlready.openloop.user import OpenLoopUser
+
+_SHARE = "openloop_share"
+_RESULT = "openloop_result"
+_PATIENCE_S = 15.0
+
+
+def begin(environment: Any, **_: Any) -> None:
+    """Called by Locust in every process, when its runner is there and before it starts."""
+    environment.openloop = Session(environment)
+
+
+def session_of(environment: Any) -> Session:
+    """The session of this process."""
+    session: Session = environment.openloop
+    return session
+
+
+class Session:
+    """One process's part of the run: it alone, a worker, or the master who collects.
+
+    Without a word about users on the command line Locust starts one, and so one of several scenarios; here the
+    number of users follows from the scenarios.
+    """
+
+    def __init__(self, environment: Any) -> None:
+        self._environment = environment
+        self._turn = Semaphore(1)
+        self._share = (0, 1)
+        self._running = 0
+        self._expected = 0
+        self._results: dict[str, list[LoadRun]] = {}
+        self._problems: list[str] = []
+        self._ended = False
+        runner, options = environment.runner, environment.parsed_options
+        environment.events.quit.add_listener(self._print_verdicts)
+        if isinstance(runner, WorkerRunner):
+            runner.register_message(_SHARE, self._take_share)
+            return
+        workers = 1
+        if isinstance(runner, MasterRunner):
+            workers = options.expect_workers
+            runner.register_message(_RESULT, self._collect)
+            environment.events.test_start.add_listener(self._deal)
+        environment.dispatcher_class = OneOfEach
+        for user_class in environment.user_classes:
+            user_class.fixed_count = workers
+        options.num_users = workers * len(environment.user_classes)
+        options.spawn_rate = options.num_users
+
+    def perform(self, user: OpenLoopUser) -> None:
+        """Drive one scenario when its turn comes; what goes wrong ends the run, instead of Locust's trying again."""
+        self._running += 1
+        name, run, problem = type(user).__name__, None, ""
+        with self._turn:
+            try:
+                run = drive(user.plan(self._share), reporter(self._environment))
+            except Exception as error:
+                problem = f"{name}: {type(error).__name__}: {error}"
+        self._running -= 1
+        if isinstance(self._environment.runner, WorkerRunner):
+            plain, arrays = packed(run) if run is not None else (b"", b"")
+            data = {"name": name, "plain": plain, "arrays": arrays, "problem": problem}
+            self._environment.runner.send_message(_RESULT, data)
+        else:
+            self._keep(name, run, problem)
+            if not self._running:
+                self._end()
+        Event().wait()
+
+    def _take_share(self, msg: Any, **_: Any) -> None:
+        self._share = (msg.data["index"], msg.data["count"])
+
+    def _deal(self, **_: Any) -> None:
+        runner = self._environment.runner
+        workers = [one.id for one in runner.clients.ready]
+        self._expected = len(workers) * len(self._environment.user_classes)
+        for index, worker in enumerate(workers):
+            runner.send_message(_SHARE, {"index": index, "count": len(workers)}, client_id=worker)
+        longest = sum(self._plan(one).longest_s for one in self._environment.user_classes)
+        gevent.spawn_later(longest + _PATIENCE_S, self._give_up)
+
+    def _give_up(self) -> None:
+        if not self._ended:
+            self._problems.append("a worker was lost: its share of the schedule is missing")
+            self._end()
+
+    def _collect(self, msg: Any, **_: Any) -> None:
+        data = msg.data
+        self._keep(data["name"], unpacked(data["plain"], data["arrays"]) if data["plain"] else None, data["problem"])
+        self._expected -= 1
+        if self._expected == 0:
+            self._end()
+
+    def _keep(self, name: str, run: LoadRun | None, problem: str) -> None:
+        if run is not None:
+            self._results.setdefault(name, []).append(run)
+        if problem:
+            self._problems.append(problem)
+
+    def _end(self) -> None:
+        self._ended = True
+        environment = self._environment
+        passed = not self._problems and all(one.word == "pass" for one in self._outcomes())
+        environment.process_exit_code = 0 if passed else 1
+        if environment.web_ui is None:
+            gevent.spawn(environment.runner.quit)
+        else:
+            self._print_verdicts()
+            gevent.spawn(environment.runner.stop)
+
+    def _outcomes(self) -> list[Outcome]:
+        options, outcomes = self._environment.parsed_options, []
+        for user_class in self._environment.user_classes:
+            runs = self._results.get(user_class.__name__)
+            if not runs:
+                continue
+            run = merged(runs)
+            directory = result_directory(options, run.scenario)
+            if directory is not None:
+                write(run, directory)
+            outcomes.append(judged(run, self._plan(user_class), objective(options)))
+        return outcomes
+
+    def _plan(self, user_class: type[OpenLoopUser]) -> Plan:
+        return user_class(self._environment).plan()
+
+    def _print_verdicts(self, **_: Any) -> None:
+        if isinstance(self._environment.runner, WorkerRunner):
+            return
+        for line in [*(one.line for one in self._outcomes()), *self._problems]:
+            print(line, flush=True)
+
+
+events.init.add_listener(begin)  # type: ignore[no-untyped-call]
