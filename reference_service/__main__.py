@@ -1,0 +1,75 @@
+"""`python -m reference_service --model breast-cancer --port 8000`: train what is missing, then serve."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from reference_service.server import CannotServe, serve
+from reference_service.settings import Settings
+
+
+def settings_of(arguments: Sequence[str] | None = None) -> Settings:
+    """The settings that a command line asks for."""
+    default = Settings()
+    parser = argparse.ArgumentParser(prog="python -m reference_service", description=__doc__)
+    add = parser.add_argument
+    add("--model", default=default.model, help="which model to serve (%(default)s)")
+    add("--version", help="which version of it (the registry's first)")
+    add("--host", default=default.host, help="address to listen on (%(default)s)")
+    add("--port", type=int, default=default.port, help="port to listen on (%(default)s)")
+    add("--workers", type=int, default=default.workers, help="worker processes (%(default)s)")
+    add("--models", type=Path, default=default.models, metavar="DIR", help="the registry (%(default)s)")
+    add("--state", type=Path, metavar="DIR", help="what this instance writes; one for each instance (MODELS/.state)")
+    add("--cache-seconds", type=float, default=0.0, help="how long an answer may come from memory (0: never)")
+    add(
+        "--drain-seconds",
+        type=float,
+        default=default.drain_seconds,
+        help="not ready, yet serving, after SIGTERM (%(default)s)",
+    )
+    add("--drill", choices=["broken-model"], help="a fault to be switched on for a game day")
+    given = parser.parse_args(arguments)
+    if given.workers < 1:
+        parser.error("--workers must be at least 1")
+    if not 1 <= given.port <= 65535:
+        parser.error("--port must be between 1 and 65535")
+    given.state = given.state or given.models / ".state"
+    return Settings(**vars(given))
+
+
+def prepare_models(settings: Settings) -> None:
+    """Train on the first start; then see that the version is there and is what was published.
+
+    Raises:
+        CannotServe: it is not.
+    """
+    from reference_service.manifest import Untrusted
+    from reference_service.registry import Registry, UnknownVersion
+
+    registry = Registry(settings.models, settings.model)
+    if not registry.versions():
+        from reference_service.train import train_missing
+
+        train_missing(settings.models)
+    try:
+        registry.check_framework(registry.record(settings.version or registry.first_version()).metadata)
+    except (UnknownVersion, Untrusted) as error:
+        raise CannotServe(str(error)) from None
+
+
+def main() -> None:
+    """Serve from the command line."""
+    settings = settings_of()
+    try:
+        prepare_models(settings)
+        serve(settings)
+    except CannotServe as error:
+        print(f"reference_service: error: {error}", file=sys.stderr)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,88 @@
+"""The application: routes, error handling and start-up, wired from components."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+
+from reference_service import openapi
+from reference_service.components import Components
+from reference_service.health_routes import HealthRoutes
+from reference_service.model_routes import ModelRoutes
+from reference_service.predict_routes import PredictRoutes
+from reference_service.problems import Problem
+
+
+def create_app(components: Components) -> FastAPI:
+    """An ASGI application that serves with these parts.
+
+    Handlers take the request and give a response: validation is `components.rows`, which is an order of magnitude
+    cheaper than a pydantic model of thirty numbers and stricter. What FastAPI documents comes from `openapi`.
+    """
+    app = FastAPI(
+        title=f"Model server: {components.contract.name}",
+        version="1",
+        lifespan=_lifespan(components),
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    health, models, predict = HealthRoutes(components), ModelRoutes(components), PredictRoutes(components)
+    endpoints: dict[tuple[str, str], Callable[..., object]] = {
+        ("GET", "/health/live"): health.live,
+        ("GET", "/health/ready"): health.ready,
+        ("GET", "/health"): health.health,
+        ("GET", "/model/info"): models.info,
+        ("GET", "/models"): models.models,
+        ("GET", "/models/{version}"): models.model,
+        ("GET", "/metrics"): models.metrics,
+        ("POST", "/predict"): predict.single,
+        ("POST", "/predict/batch"): predict.batch,
+    }
+    for (method, path), endpoint in endpoints.items():
+        app.add_api_route(path, endpoint, methods=[method], response_model=None, **openapi.documented(method, path))
+    openapi.install(app, components)
+    app.add_middleware(components.envelope, components=components)
+    _handle_errors(app, components)
+    return app
+
+
+def _handle_errors(app: FastAPI, components: Components) -> None:
+    async def handle(request: Request, error: Exception) -> Response:
+        problem = components.problems.problem_for(error)
+        if problem.status >= 500 and not isinstance(error, Problem):
+            components.log.failure(request.scope["request_id"], error)
+        return components.problems.render(problem, request.scope["request_id"])
+
+    async def left(request: Request, error: Exception) -> Response:
+        return Response(status_code=499)  # nobody reads it; counted and logged by its status
+
+    app.add_exception_handler(Problem, handle)
+    app.add_exception_handler(HTTPException, handle)
+    app.add_exception_handler(ClientDisconnect, left)
+
+
+def _lifespan(components: Components) -> Callable[[FastAPI], object]:
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        components.serving.start()
+        components.batcher.start()
+        if components.serving.loaded():
+            components.telemetry.serving(components.serving.current())
+        failure = (
+            await components.readiness.failure()
+        )  # also makes the first call of the model, so no client pays for it
+        components.log.event("started", version=components.identity.version(), ready=failure is None)
+        components.drain.install(asyncio.get_running_loop())
+        yield
+        components.batcher.close()
+        components.log.event("stopped")
+        components.log.flush()
+
+    return lifespan

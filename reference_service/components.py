@@ -1,0 +1,96 @@
+"""The parts that a server is made of, each of which can be replaced by another.
+
+components = build_components(settings)
+components = dataclasses.replace(components, predictor=Slow(components.predictor))
+app = create_app(components)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from reference_service.answer_cache import AnswerCache
+from reference_service.batcher import Batcher
+from reference_service.drain import Drain
+from reference_service.drill import drilled
+from reference_service.envelope import Envelope
+from reference_service.identity import Identity
+from reference_service.inputs import ModelContract, RowValidator
+from reference_service.predictor import Predictor, SklearnPredictor
+from reference_service.presenter import Presenter
+from reference_service.problems import ProblemRenderer
+from reference_service.readiness import Readiness
+from reference_service.registry import Registry
+from reference_service.request_body import BodyReader
+from reference_service.request_ids import RequestIds
+from reference_service.request_log import RequestLog
+from reference_service.serving import Serving
+from reference_service.settings import Settings
+from reference_service.telemetry import Telemetry
+
+
+@dataclass(frozen=True)
+class Components:
+    """Everything that `create_app` wires together."""
+
+    settings: Settings
+    contract: ModelContract
+    registry: Registry
+    serving: Serving
+    identity: Identity
+    predictor: Predictor
+    batcher: Batcher
+    bodies: BodyReader
+    rows: RowValidator
+    cache: AnswerCache
+    presenter: Presenter
+    problems: ProblemRenderer
+    request_ids: RequestIds
+    telemetry: Telemetry
+    log: RequestLog
+    readiness: Readiness
+    drain: Drain
+    envelope: type[Envelope] = Envelope
+
+    def __post_init__(self) -> None:
+        """Make the parts that use each other use those of this set, so that replacing one is enough."""
+        self.serving.registry = self.registry
+        self.identity.serving, self.identity.registry = self.serving, self.registry
+        self.batcher.predictor, self.batcher.telemetry = self.predictor, self.telemetry
+        self.readiness.serving, self.readiness.batcher = self.serving, self.batcher
+        self.drain.readiness, self.drain.log = self.readiness, self.log
+
+
+def build_components(settings: Settings) -> Components:
+    """The parts of a good server. Reads and verifies the metadata of the version; loads no model yet.
+
+    Raises:
+        registry.UnknownVersion, manifest.Untrusted: the version cannot be served.
+    """
+    registry = Registry(settings.models, settings.model)
+    version = settings.version or registry.first_version()
+    contract = ModelContract.of(registry.record(version).metadata)
+    serving = Serving(registry, version)
+    telemetry = Telemetry(contract)
+    predictor = drilled(SklearnPredictor(), settings.drill)
+    batcher = Batcher(predictor, telemetry, settings.limits)
+    readiness = Readiness(serving, batcher)
+    log = RequestLog()
+    return Components(
+        settings=settings,
+        contract=contract,
+        registry=registry,
+        serving=serving,
+        identity=Identity(serving, registry),
+        predictor=predictor,
+        batcher=batcher,
+        bodies=BodyReader(settings.limits.body_seconds),
+        rows=RowValidator(contract, settings.limits),
+        cache=AnswerCache(settings.cache_seconds),
+        presenter=Presenter(),
+        problems=ProblemRenderer(),
+        request_ids=RequestIds(),
+        telemetry=telemetry,
+        log=log,
+        readiness=readiness,
+        drain=Drain(readiness, log, settings.drain_seconds),
+    )

@@ -1,0 +1,38 @@
+"""Stopping without failing anyone: first say "not ready", then stop taking connections, then finish what is in flight."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import threading
+from types import FrameType
+
+from reference_service.readiness import Readiness
+from reference_service.request_log import RequestLog
+
+
+class Drain:
+    """Stands between SIGTERM and the server's own handler of it, which closes idle connections at once."""
+
+    def __init__(self, readiness: Readiness, log: RequestLog, seconds: float) -> None:
+        self.readiness = readiness
+        self.log = log
+        self.seconds = seconds
+
+    def install(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Take over SIGTERM, once the server has set its handler."""
+        if threading.current_thread() is not threading.main_thread():
+            return  # signals belong to the main thread; a server in another one is stopped by its owner
+        stop = signal.getsignal(signal.SIGTERM)
+
+        def begin(number: int, frame: FrameType | None) -> None:
+            signal.signal(signal.SIGTERM, stop)  # a second SIGTERM does not wait
+            loop.call_soon_threadsafe(self.begin, loop)
+
+        signal.signal(signal.SIGTERM, begin)
+
+    def begin(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Let whoever balances the load notice, then stop."""
+        self.readiness.drain()
+        self.log.event("draining", seconds=self.seconds)
+        loop.call_later(self.seconds, signal.raise_signal, signal.SIGTERM)

@@ -1,0 +1,90 @@
+"""What every request gets, whatever its route: an id, a count, a log line, the version in its headers, and an answer.
+
+Pure ASGI: Starlette's BaseHTTPMiddleware would triple the cost of a request.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from reference_service.telemetry import UNMATCHED
+
+if TYPE_CHECKING:
+    from reference_service.components import Components
+
+CLIENT_LEFT = 499
+
+
+class Envelope:
+    """Wraps the application; must be outermost, so that nothing escapes it."""
+
+    def __init__(self, app: ASGIApp, components: Components) -> None:
+        self.app = app
+        self.components = components
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        exchange = Exchange(self.components, scope, send)
+        try:
+            await self.app(scope, receive, exchange.send)
+        except Exception as error:
+            await exchange.fail(error, receive)
+        finally:
+            exchange.finish()
+
+
+class Exchange:
+    """One request on its way to its answer."""
+
+    def __init__(self, components: Components, scope: Scope, send: Send) -> None:
+        self.components = components
+        self.scope = scope
+        self.pass_on = send
+        self.began = time.perf_counter()
+        self.version = components.identity.version()
+        self.request_id = components.request_ids.identify(scope["headers"])
+        self.status = CLIENT_LEFT
+        self.finished = False
+        scope["request_id"] = self.request_id
+        components.telemetry.started()
+
+    async def send(self, message: Message) -> None:
+        """Pass a part of the answer on; count before its last byte leaves, so that who has it finds it counted."""
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            message["headers"] = [*message.get("headers", ()), *self.headers()]
+        elif not message.get("more_body", False):
+            self.finish()
+        await self.pass_on(message)
+
+    def headers(self) -> list[tuple[bytes, bytes]]:
+        """The headers of every answer; a draining server also asks clients to connect elsewhere next time."""
+        headers = [(b"x-request-id", self.request_id.encode()), (b"x-model-version", self.version.encode())]
+        if self.components.readiness.draining:
+            headers.append((b"connection", b"close"))
+        return headers
+
+    async def fail(self, error: Exception, receive: Receive) -> None:
+        """Answer for an application that raised."""
+        self.components.log.failure(self.request_id, error)
+        if self.status == CLIENT_LEFT and not self.finished:
+            problem = self.components.problems.problem_for(error)
+            await self.components.problems.render(problem, self.request_id)(self.scope, receive, self.send)
+
+    def finish(self) -> None:
+        """Count and log, once."""
+        if self.finished:
+            return
+        self.finished = True
+        seconds = time.perf_counter() - self.began
+        route = getattr(self.scope.get("route"), "path", UNMATCHED)
+        method = self.scope["method"]
+        self.components.telemetry.finished(route, method, self.status, self.version, seconds)
+        method = self.components.telemetry.method_label(method)
+        self.components.log.request(self.request_id, method, route, self.status, seconds, self.version)

@@ -1,0 +1,203 @@
+"""What a model takes, and turning request bodies into rows that it can be trusted with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from reference_service import strict_json
+from reference_service.problems import Fault, Problem, invalid
+from reference_service.settings import Limits
+
+Features = list[float] | dict[str, float]
+MOST_FAULTS = 100
+
+
+class PredictRequest(msgspec.Struct, forbid_unknown_fields=True):
+    """The body of /predict."""
+
+    features: Features
+    user_id: str | int | None | msgspec.UnsetType = msgspec.UNSET
+    model_version: str | None | msgspec.UnsetType = msgspec.UNSET
+
+
+class BatchRequest(msgspec.Struct, forbid_unknown_fields=True):
+    """The body of /predict/batch."""
+
+    instances: list[Features]
+    model_version: str | None | msgspec.UnsetType = msgspec.UNSET
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A valid request: rows in the model's feature order, and what else was said."""
+
+    rows: list[list[float]]
+    user_id: str | None = None
+    model_version: str | None = None
+
+
+@dataclass(frozen=True)
+class ModelContract:
+    """The inputs and outputs of one model, by its metadata."""
+
+    name: str
+    task: str
+    features: tuple[Mapping[str, Any], ...]
+    classes: tuple[str, ...]
+    label: str
+
+    @classmethod
+    def of(cls, metadata: Mapping[str, Any]) -> ModelContract:
+        """Read from a version's metadata."""
+        return cls(
+            metadata["name"],
+            metadata["task"],
+            tuple(metadata["features"]),
+            tuple(metadata["classes"] or ()),
+            metadata["label"],
+        )
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The feature names in the order of an array."""
+        return tuple(feature["name"] for feature in self.features)
+
+
+class RowValidator:
+    """Refuses every body that is not wholly an input of the model; what passes cannot make the model fail."""
+
+    strict = True
+
+    def __init__(self, contract: ModelContract, limits: Limits) -> None:
+        self.names = contract.names
+        self.limits = limits
+        self.single_decoder = msgspec.json.Decoder(PredictRequest, strict=self.strict)
+        self.batch_decoder = msgspec.json.Decoder(BatchRequest, strict=self.strict)
+
+    def single(self, body: bytes) -> Asked:
+        """Read the body of /predict.
+
+        Raises:
+            Problem: 400 or 422, naming every fault.
+        """
+        request = strict_json.decode(body, self.single_decoder, self._single_colons, self.limits.nesting)
+        if request is None:
+            raise self.explain(body, "features")
+        faults: list[Fault] = []
+        row = self.row(request.features, "$.features", faults)
+        user_id = self.user_id(request.user_id, faults)
+        version = self.version(request.model_version, faults)
+        if faults or row is None:
+            raise invalid(*faults)
+        return Asked([row], user_id, version)
+
+    def batch(self, body: bytes) -> Asked:
+        """Read the body of /predict/batch.
+
+        Raises:
+            Problem: 400 or 422, naming every fault, or 413 for too many instances.
+        """
+        request = strict_json.decode(body, self.batch_decoder, self._batch_colons, self.limits.nesting)
+        if request is None:
+            raise self.explain(body, "instances")
+        self.check_batch_size(request.instances)
+        faults: list[Fault] = []
+        rows = [self.row(item, f"$.instances[{i}]", faults) for i, item in enumerate(request.instances)]
+        version = self.version(request.model_version, faults)
+        if faults:
+            raise invalid(*faults[:MOST_FAULTS])
+        return Asked([row for row in rows if row is not None], None, version)
+
+    def row(self, features: Features, path: str, faults: list[Fault]) -> list[float] | None:
+        """One row in the model's order, or None with the reasons added to `faults`."""
+        found = len(faults)
+        values = self.arranged(features, path, faults) if isinstance(features, dict) else features
+        if values is features:
+            self.check_arity(values, path, faults)
+        if len(faults) == found:
+            self.check_magnitude(values, features, path, faults)
+        return values if len(faults) == found else None
+
+    def arranged(self, features: Mapping[str, float], path: str, faults: list[Fault]) -> list[float]:
+        """Values given by name, in the model's order."""
+        missing = [name for name in self.names if name not in features]
+        faults.extend(Fault(f"{path}[{name!r}]", "the feature is missing") for name in missing)
+        if missing or len(features) > len(self.names):
+            unknown = [name for name in features if name not in self.names][:10]
+            faults.extend(
+                Fault(f"{path}['{strict_json.printable(name)}']", "the model has no such feature") for name in unknown
+            )
+            return []
+        return [features[name] for name in self.names]
+
+    def check_arity(self, values: Sequence[float], path: str, faults: list[Fault]) -> None:
+        """An array must have one value for each feature."""
+        if len(values) != len(self.names):
+            faults.append(Fault(path, f"must have {len(self.names)} numbers, has {len(values)}"))
+
+    def check_magnitude(self, values: list[float], given: Features, path: str, faults: list[Fault]) -> None:
+        """No value may be so large that arithmetic on it stops meaning anything."""
+        bound = self.limits.magnitude
+        if max(values) <= bound and min(values) >= -bound:
+            return
+        for i, value in enumerate(values):
+            if not -bound <= value <= bound:
+                where = f"{path}[{i}]" if given is values else f"{path}[{self.names[i]!r}]"
+                faults.append(Fault(where, f"must be between -{bound:g} and {bound:g}"))
+
+    def user_id(self, value: object, faults: list[Fault]) -> str | None:
+        """A user id as text; an integer is its decimal string."""
+        if value is msgspec.UNSET:
+            return None
+        longest = self.limits.user_id_length
+        if value is None or value == "" or (isinstance(value, int) and value.bit_length() > 256):
+            faults.append(Fault("$.user_id", "must be a non-empty string or an integer"))
+        elif isinstance(value, str) and len(value) > longest:
+            faults.append(Fault("$.user_id", f"must have at most {longest} characters"))
+        return str(value)
+
+    def version(self, value: object, faults: list[Fault]) -> str | None:
+        """The version that was asked for, if any."""
+        if value is msgspec.UNSET:
+            return None
+        if not isinstance(value, str) or not value:
+            faults.append(Fault("$.model_version", "must be a non-empty string"))
+        return str(value)
+
+    def check_batch_size(self, instances: Sequence[object]) -> None:
+        """A batch has at least one row and at most as many as the limit."""
+        most = self.limits.batch_rows
+        if not instances:
+            raise invalid(Fault("$.instances", "must have at least one instance"))
+        if len(instances) > most:
+            detail = f"A batch may have at most {most} instances."
+            raise Problem(413, "batch-too-large", detail, [Fault("$.instances", f"has {len(instances)} instances")])
+
+    def explain(self, body: bytes, field: str) -> Problem:
+        """Why a body was not decoded, fault by fault."""
+        from reference_service.explanation import faults_of
+
+        value = strict_json.examine(body, self.limits.nesting)
+        if isinstance(value, dict) and field == "instances" and isinstance(value.get(field), list):
+            self.check_batch_size(value[field])
+        return invalid(*faults_of(value, field, self.names)[:MOST_FAULTS])
+
+    def _single_colons(self, request: PredictRequest) -> int:
+        keys = 1 + (request.user_id is not msgspec.UNSET) + (request.model_version is not msgspec.UNSET)
+        strings = sum(value.count(":") for value in (request.user_id, request.model_version) if isinstance(value, str))
+        return keys + strings + _colons(request.features)
+
+    def _batch_colons(self, request: BatchRequest) -> int:
+        version = request.model_version
+        strings = version.count(":") if isinstance(version, str) else 0
+        return 1 + (version is not msgspec.UNSET) + strings + sum(map(_colons, request.instances))
+
+
+def _colons(features: Features) -> int:
+    if isinstance(features, list):
+        return 0
+    return len(features) + sum(name.count(":") for name in features)

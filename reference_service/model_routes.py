@@ -1,0 +1,41 @@
+"""What is served: /model/info, /models and /models/{version}; and /metrics and /openapi.json."""
+
+from __future__ import annotations
+
+import asyncio
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from reference_service import telemetry
+from reference_service.components import Components
+from reference_service.problems import Problem
+from reference_service.registry import UnknownVersion
+
+
+class ModelRoutes:
+    """Describes the model and its versions. Reading the registry is file work, done off the event loop."""
+
+    def __init__(self, components: Components) -> None:
+        self.components = components
+
+    async def info(self, request: Request) -> Response:
+        """GET /model/info."""
+        parts = self.components
+        return parts.presenter.response(parts.identity.info(parts.serving.current()))
+
+    async def models(self, request: Request) -> Response:
+        """GET /models."""
+        return self.components.presenter.response(await asyncio.to_thread(self.components.identity.models))
+
+    async def model(self, request: Request) -> Response:
+        """GET /models/{version}."""
+        try:
+            found = await asyncio.to_thread(self.components.identity.model, request.path_params["version"])
+        except UnknownVersion:
+            raise Problem(404, "unknown-version", "The registry has no such version.") from None
+        return self.components.presenter.response(found)
+
+    async def metrics(self, request: Request) -> Response:
+        """GET /metrics."""
+        return Response(self.components.telemetry.exposition(), headers={"Content-Type": telemetry.CONTENT_TYPE})

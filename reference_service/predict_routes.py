@@ -1,0 +1,65 @@
+"""/predict and /predict/batch."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from reference_service.components import Components
+from reference_service.predictor import Answer
+from reference_service.problems import Problem
+from reference_service.registry import Snapshot
+
+
+class PredictRoutes:
+    """Answers questions to the model."""
+
+    def __init__(self, components: Components) -> None:
+        self.components = components
+        self.limits = components.settings.limits
+
+    async def single(self, request: Request) -> Response:
+        """POST /predict."""
+        parts = self.components
+        asked = parts.rows.single(await parts.bodies.read(request, self.limits.single_body_bytes))
+        snapshot = parts.serving.current()
+        version = parts.identity.answer_version(snapshot, asked.model_version)
+        headers = {}
+        if parts.cache.enabled:
+            key = parts.cache.key(snapshot.version, asked.rows[0])
+            answer = parts.cache.get(key)
+            headers["X-Cache"] = "miss" if answer is None else "hit"
+            if answer is None:
+                (answer,) = await self.answers(snapshot, asked.rows)
+                parts.cache.put(key, answer)
+        else:
+            (answer,) = await self.answers(snapshot, asked.rows)
+        parts.telemetry.predicted(version, [answer])
+        return parts.presenter.response(
+            parts.presenter.single(answer, version, request.scope["request_id"]), 200, headers
+        )
+
+    async def batch(self, request: Request) -> Response:
+        """POST /predict/batch."""
+        parts = self.components
+        asked = parts.rows.batch(await parts.bodies.read(request, self.limits.batch_body_bytes))
+        snapshot = parts.serving.current()
+        version = parts.identity.answer_version(snapshot, asked.model_version)
+        answers = await self.answers(snapshot, asked.rows)
+        parts.telemetry.predicted(version, answers)
+        return parts.presenter.response(parts.presenter.batch(answers, version, request.scope["request_id"]))
+
+    async def answers(self, snapshot: Snapshot, rows: Sequence[Sequence[float]]) -> list[Answer]:
+        """The model's answers, within the deadline.
+
+        Raises:
+            Problem: 503 shed, 504 out of time.
+        """
+        try:
+            async with asyncio.timeout(self.limits.deadline_seconds):
+                return await self.components.batcher.submit(snapshot, rows)
+        except TimeoutError:
+            raise Problem(504, "deadline-exceeded", "The model did not answer in time.") from None

@@ -1,0 +1,34 @@
+"""The shape of answers on the wire."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from starlette.responses import Response
+
+from reference_service.predictor import Answer
+
+
+class Presenter:
+    """Makes response bodies. Strict JSON: msgspec writes a float so that it reads back as the same double."""
+
+    def single(self, answer: Answer, version: str, request_id: str) -> dict[str, Any]:
+        """The members of an answer of /predict."""
+        members: dict[str, Any] = {"prediction": answer.prediction}
+        if answer.probabilities is not None:
+            members["probabilities"] = answer.probabilities
+        return {**members, "model_version": version, "request_id": request_id}
+
+    def batch(self, answers: Sequence[Answer], version: str, request_id: str) -> dict[str, Any]:
+        """The members of an answer of /predict/batch."""
+        return {"predictions": answers, "model_version": version, "request_id": request_id}
+
+    def response(self, members: object, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+        """Members as a JSON response."""
+        return Response(self.encode(members), status, headers, media_type="application/json")
+
+    def encode(self, members: object) -> bytes:
+        """Members as JSON."""
+        return msgspec.json.encode(members)

@@ -1,0 +1,74 @@
+"""Reading a request body within its bounds: size, time, media type and coding, before a byte of it is parsed."""
+
+from __future__ import annotations
+
+import asyncio
+
+from starlette.requests import ClientDisconnect, Request
+
+from reference_service.problems import Problem
+
+JSON_TYPE = "application/json"
+
+
+class BodyReader:
+    """Reads bodies of JSON requests. Compressed bodies are refused (415): no bomb to defuse, one way in."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+
+    async def read(self, request: Request, limit: int) -> bytes:
+        """The whole body.
+
+        Raises:
+            Problem: 400 empty, 408 too slow, 413 too large (declared or sent), 415 not plain JSON.
+            ClientDisconnect: the client went away.
+        """
+        self.check_headers(request, limit)
+        try:
+            async with asyncio.timeout(self.seconds):
+                content = await self.collect(request, limit)
+        except TimeoutError:
+            detail = f"The body did not arrive within {self.seconds:g} seconds."
+            raise Problem(408, "body-too-slow", detail, headers={"Connection": "close"}) from None
+        if not content:
+            raise Problem(400, "body-missing", "This path needs a JSON body.")
+        return content
+
+    def check_headers(self, request: Request, limit: int) -> None:
+        """Refuse by the headers alone what they already give away."""
+        headers = request.headers
+        length = headers.get("content-length")
+        if length == "0" or (length is None and "transfer-encoding" not in headers):
+            raise Problem(400, "body-missing", "This path needs a JSON body.")
+        if length is not None and int(length) > limit:  # the HTTP parser admits only digits here
+            raise self.too_large(limit)
+        coding = headers.get("content-encoding", "identity").strip().lower()
+        if coding != "identity":
+            detail = "Send the body without a content coding."
+            raise Problem(415, "unsupported-coding", detail, headers={"Accept-Encoding": "identity"})
+        media_type, _, parameters = headers.get("content-type", "").partition(";")
+        charset = parameters.partition("charset=")[2].strip(' "').lower()
+        if media_type.strip().lower() != JSON_TYPE or charset not in {"", "utf-8", "utf8"}:
+            detail = f"Send the body as {JSON_TYPE} in UTF-8."
+            raise Problem(415, "unsupported-media-type", detail, headers={"Accept-Post": JSON_TYPE})
+
+    async def collect(self, request: Request, limit: int) -> bytes:
+        """The body's bytes; counts them as they come, because a chunked body declares no length."""
+        parts: list[bytes] = []
+        size = 0
+        while True:
+            message = await request.receive()
+            if message["type"] == "http.disconnect":
+                raise ClientDisconnect
+            part = message.get("body", b"")
+            size += len(part)
+            if size > limit:
+                raise self.too_large(limit)
+            parts.append(part)
+            if not message.get("more_body", False):
+                return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def too_large(self, limit: int) -> Problem:
+        """The refusal of a body over its limit."""
+        return Problem(413, "body-too-large", f"The body may have at most {limit} bytes.")

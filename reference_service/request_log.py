@@ -1,0 +1,71 @@
+"""One JSON line a request, for machines to read; never anything that a client sent as data."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import datetime
+import os
+import sys
+import traceback
+from typing import Any
+
+import msgspec
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """What is written of one request. `status` 499 is a client that left before its answer."""
+
+    time: str
+    level: str
+    request_id: str
+    method: str
+    route: str
+    status: int
+    duration_ms: float
+    model_version: str
+
+
+class RequestLog:
+    """Writes lines to a file descriptor, once per turn of the event loop rather than once per line."""
+
+    def __init__(self, descriptor: int = 1) -> None:
+        self.descriptor = descriptor
+        self.lines: list[bytes] = []
+
+    def request(self, request_id: str, method: str, route: str, status: int, seconds: float, version: str) -> None:
+        """A request was answered."""
+        level = "error" if status >= 500 else "info"
+        self.line(Entry(_now(), level, request_id, method, route, status, round(seconds * 1000, 3), version))
+
+    def failure(self, request_id: str, error: BaseException) -> None:
+        """The server failed: where and with what kind of error, without its text, which may quote the input."""
+        frames = traceback.extract_tb(error.__traceback__)[-8:]
+        where = [f"{os.path.basename(frame.filename)}:{frame.lineno} {frame.name}" for frame in frames]
+        self.event("failure", request_id=request_id, error=type(error).__name__, where=where)
+
+    def event(self, event: str, **fields: Any) -> None:
+        """Something happened that is not a request."""
+        self.line({"time": _now(), "level": "error" if event == "failure" else "info", "event": event, **fields})
+
+    def line(self, content: object) -> None:
+        """Add a line, to be written soon."""
+        self.lines.append(msgspec.json.encode(content))
+        if len(self.lines) == 1:
+            try:
+                asyncio.get_running_loop().call_soon(self.flush)
+            except RuntimeError:  # before the loop runs and after it ended
+                self.flush()
+
+    def flush(self) -> None:
+        """Write what is waiting. A log that cannot be written must not fail requests."""
+        text = b"".join(line + b"\n" for line in self.lines)
+        self.lines.clear()
+        with contextlib.suppress(OSError):
+            sys.stdout.flush()
+            while text:
+                text = text[os.write(self.descriptor, text) :]
+
+
+def _now() -> str:
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")

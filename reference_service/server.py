@@ -1,0 +1,106 @@
+"""Running an application on a port, in one process or several, until SIGTERM."""
+
+from __future__ import annotations
+
+import math
+import os
+import shutil
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+from reference_service.settings import ENVIRONMENT_KEY, Settings
+
+APPLICATION = "reference_service.asgi:application"
+
+
+class CannotServe(Exception):
+    """The service cannot start; the message is for whoever started it."""
+
+
+def serve(settings: Settings, application: str | Callable[..., Any] = APPLICATION) -> None:
+    """Serve until SIGTERM or SIGINT, then return.
+
+    Args:
+        application: an ASGI application, or where a function without arguments that makes one is to be found, as
+            "module:function"; the latter is needed for several workers, which each make their own.
+
+    Raises:
+        CannotServe: the port is taken, or several workers were asked for an application that is no name.
+    """
+    if settings.workers > 1 and not isinstance(application, str):
+        raise CannotServe("several workers need the application's name, as module:function")
+    listener = bound_socket(settings.host, settings.port)
+    prepare_environment(settings)
+    signal.signal(signal.SIGTERM, stopped_early)
+    import uvicorn  # after the environment is ready
+
+    named = isinstance(application, str)
+    config = uvicorn.Config(
+        application,
+        factory=named,
+        workers=settings.workers,
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        access_log=False,
+        log_level="warning",
+        server_header=False,
+        timeout_keep_alive=75,
+        # Longer than any request may take, so that stopping never cuts one off.
+        timeout_graceful_shutdown=math.ceil(settings.limits.longest_request_seconds) + 3,
+        timeout_worker_healthcheck=30,
+    )
+    if settings.workers > 1:
+        supervise(config, listener)
+    else:
+        uvicorn.Server(config).run(sockets=[listener])
+
+
+def supervise(config: Any, listener: socket.socket) -> None:
+    """Run workers that share the listening socket."""
+    from uvicorn.supervisors import Multiprocess
+
+    class Supervisor(Multiprocess):
+        def terminate_all(self) -> None:
+            super().terminate_all()
+            listener.close()  # else connections would go on queueing here with nobody left to accept them
+
+    Supervisor(config, sockets=[listener]).run()
+
+
+def bound_socket(host: str, port: int) -> socket.socket:
+    """A socket that holds the port but refuses connections until the application listens on it.
+
+    Raises:
+        CannotServe: the address cannot be had.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise CannotServe(f"cannot listen on {host}:{port}: {os.strerror(error.errno or 0)}") from None
+    listener.set_inheritable(True)
+    return listener
+
+
+def prepare_environment(settings: Settings) -> None:
+    """Leave the settings for the workers, and an empty directory in which they add up their metrics."""
+    os.environ[ENVIRONMENT_KEY] = settings.to_json()
+    os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None)
+    if settings.workers > 1:
+        directory = settings.state / "prometheus"
+        shutil.rmtree(directory, ignore_errors=True)  # counts of an earlier run
+        directory.mkdir(parents=True)
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(directory)
+
+
+def stopped_early(number: int, frame: FrameType | None) -> None:
+    """Stopping is no failure, neither while starting nor when the server hands the signal back after it has stopped."""
+    sys.exit(0)

@@ -1,0 +1,123 @@
+"""JSON as RFC 8259 means it, for input that must mean one thing only.
+
+`decode` is the fast way for good input. msgspec refuses NaN, bad UTF-8, lone surrogates, trailing bytes and numbers that
+no double can hold, but of a duplicate key it silently takes the last, where another parser takes the first: two systems
+then disagree on what was predicted. Looking for duplicates exactly would cost more than the decoding itself, so the
+fast way counts: outside strings JSON has one colon per key, so a body with more colons than the decoded value has keys
+(and colons within its strings) repeats a key. Escapes can hide colons, so a body with a backslash is examined exactly.
+
+`examine` is the slow way for what the fast way refuses: it says what is wrong, and where, in words of our own.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import msgspec
+
+from reference_service.problems import Fault, Problem, invalid
+
+T = TypeVar("T")
+_LONGEST_NUMBER = 4000
+_OUTSIDE_STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+
+
+class OutOfRange:
+    """Stands for a number that a double cannot hold, or for NaN or Infinity, which JSON does not have."""
+
+
+def decode(body: bytes, decoder: msgspec.json.Decoder[T], colons: Callable[[T], int], nesting: int) -> T | None:
+    """The typed value of a body, or None if it must be examined.
+
+    Args:
+        colons: how many colons a body without escapes and duplicates has for this value.
+    """
+    try:
+        value = decoder.decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+    if body.count(b":") == colons(value) and b"\\" not in body:
+        return value
+    examine(body, nesting)
+    return value
+
+
+def examine(body: bytes, nesting: int) -> Any:
+    """Parse slowly and strictly; numbers that do not fit come as `OutOfRange`.
+
+    Raises:
+        Problem: 400 not JSON, not UTF-8 or nested too deeply; 422 a duplicate key or half a surrogate pair.
+    """
+    try:
+        text = body.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise _malformed(f"The body is not UTF-8 at byte {error.start}.") from None
+    if _depth(body) > nesting:
+        raise _malformed(f"The body nests deeper than {nesting} levels.")
+    duplicates: list[str] = []
+
+    def pairs(members: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(members)
+        if len(found) < len(members):
+            seen: set[str] = set()
+            duplicates.extend(key for key, _ in members if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+        return found
+
+    try:
+        value = json.loads(
+            text, object_pairs_hook=pairs, parse_constant=lambda _: OutOfRange(), parse_int=_integer, parse_float=_real
+        )
+    except json.JSONDecodeError as error:
+        raise _malformed(f"The body is not JSON at character {error.pos}.") from None
+    if duplicates:
+        raise invalid(*(Fault(f"$..{printable(key)}", "the key is given more than once") for key in duplicates[:10]))
+    if re.search("[\ud800-\udfff]", json.dumps(value, ensure_ascii=False, default=lambda _: None)):
+        raise invalid(Fault("$", "a string holds half of a surrogate pair"))
+    return value
+
+
+def printable(text: str) -> str:
+    """A client's own text, fit to be shown back: short, and without control characters or lone surrogates."""
+    return re.sub(r"[^ -~]", "?", text[:60])
+
+
+def kind(value: object) -> str:
+    """The JSON name of a value's type."""
+    if isinstance(value, OutOfRange):
+        return "a number that is not finite"
+    names = {
+        dict: "an object",
+        list: "an array",
+        str: "a string",
+        bool: "a boolean",
+        int: "a number",
+        float: "a number",
+    }
+    return names.get(type(value), "null")
+
+
+def _integer(digits: str) -> int | OutOfRange:
+    if len(digits) > _LONGEST_NUMBER:  # Python would raise, and for good reason: reading it takes quadratic time
+        return OutOfRange()
+    return int(digits)
+
+
+def _real(digits: str) -> float | OutOfRange:
+    value = float(digits)
+    return value if math.isfinite(value) else OutOfRange()
+
+
+def _depth(body: bytes) -> int:
+    depth = deepest = 0
+    for bracket in re.findall(rb"[\[\]{}]", _OUTSIDE_STRINGS.sub(b"", body)):
+        depth += 1 if bracket in b"[{" else -1
+        deepest = max(deepest, depth)
+    return deepest
+
+
+def _malformed(detail: str) -> Problem:
+    return Problem(400, "malformed-json", detail, [Fault("$", detail)])

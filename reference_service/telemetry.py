@@ -1,0 +1,146 @@
+"""What the service counts, for Prometheus. Every label has few values, whatever clients send.
+
+With several workers each process counts into files of its own in `PROMETHEUS_MULTIPROC_DIR`, and a scrape of any worker
+adds them up. prometheus_client decides by that variable at import, so it must be set before this module is imported.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+
+from reference_service.inputs import ModelContract
+from reference_service.predictor import Answer
+from reference_service.registry import Snapshot
+
+CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"})
+UNMATCHED = "_unmatched"
+# 0.25 is the objective: whether it is met can be read exactly only at a bucket's edge.
+LATENCY_EDGES = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+SHARE_EDGES = (0.01, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1.0)
+VALUE_EDGES = (25.0, 50.0, 75.0, 100.0, 125.0, 150.0, 175.0, 200.0, 225.0, 250.0, 300.0, 350.0)
+
+
+class Telemetry:
+    """The counters of one process."""
+
+    def __init__(self, contract: ModelContract) -> None:
+        self.contract = contract
+        self.registry = CollectorRegistry()
+        request_labels = ["route", "method", "status", "model_version"]
+        self.requests = Counter("http_requests", "Requests answered.", request_labels, registry=self.registry)
+        self.latency = Histogram(
+            "http_request_duration_seconds",
+            "Time from a request's head to the end of its answer.",
+            ["route", "method"],
+            buckets=LATENCY_EDGES,
+            registry=self.registry,
+        )
+        self.in_flight = self._gauge("http_requests_in_flight", "Requests being answered now.")
+        self.queued = self._gauge("prediction_queue_requests", "Requests waiting for the model now.")
+        self.shed_requests = Counter(
+            "requests_shed", "Requests refused in overload.", ["reason"], registry=self.registry
+        )
+        self.calls = Histogram(
+            "model_call_rows",
+            "Rows answered by one call of the model.",
+            buckets=(1, 2, 4, 8, 16, 32, 64, 128),
+            registry=self.registry,
+        )
+        self.predictions = Counter(
+            "predictions", "Rows predicted, by class.", ["model_version", "prediction"], registry=self.registry
+        )
+        self.outputs = Histogram(
+            "prediction_output",
+            "Probability of the last class, or predicted value.",
+            ["model_version"],
+            buckets=SHARE_EDGES if contract.classes else VALUE_EDGES,
+            registry=self.registry,
+        )
+        self.info = Gauge(
+            "model_info",
+            "1 for the version that is serving.",
+            ["name", "version", "sha256", "framework", "framework_version"],
+            multiprocess_mode="livemax",
+            registry=self.registry,
+        )
+        # Known from the start: a rate over a series that appears only with its first event misses that event.
+        self.shed_requests.labels("queue")
+
+    def started(self) -> None:
+        """A request arrived."""
+        self.in_flight.inc()
+
+    def finished(self, route: str, method: str, status: int, version: str, seconds: float) -> None:
+        """A request was answered."""
+        self.in_flight.dec()
+        method = self.method_label(method)
+        self.requests.labels(route, method, str(status), version).inc()
+        self.latency.labels(route, method).observe(seconds)
+
+    def predicted(self, version: str, answers: Sequence[Answer]) -> None:
+        """Rows were predicted."""
+        output = self.outputs.labels(version)
+        for answer in answers:
+            self.predictions.labels(version, self.prediction_label(answer)).inc()
+            output.observe(self.output(answer))
+
+    def queue(self, length: int) -> None:
+        """The queue before the model changed."""
+        self.queued.set(length)
+
+    def shed(self, reason: str) -> None:
+        """A request was refused to protect the others."""
+        self.shed_requests.labels(reason).inc()
+
+    def model_call(self, rows: int) -> None:
+        """The model is called once for some rows."""
+        self.calls.observe(rows)
+
+    def serving(self, snapshot: Snapshot) -> None:
+        """A version begins to serve."""
+        described = snapshot.metadata
+        self.info.labels(
+            snapshot.name, snapshot.version, snapshot.sha256, described["framework"], described["framework_version"]
+        ).set(1)
+
+    def method_label(self, method: str) -> str:
+        """The method, or `_OTHER` for whatever a client made up."""
+        return method if method in METHODS else "_OTHER"
+
+    def prediction_label(self, answer: Answer) -> str:
+        """The class, or one label for every number."""
+        return str(answer.prediction) if self.contract.classes else "value"
+
+    def output(self, answer: Answer) -> float:
+        """The number whose distribution is watched."""
+        if answer.probabilities is None:
+            return float(answer.prediction)
+        return answer.probabilities[self.contract.classes[-1]]
+
+    def exposition(self) -> bytes:
+        """The text that Prometheus scrapes, summed over workers."""
+        directory = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
+        if not directory:
+            return generate_latest(self.registry)
+        _forget_dead_workers(Path(directory))
+        summed = CollectorRegistry()
+        multiprocess.MultiProcessCollector(summed, directory)  # type: ignore[no-untyped-call]
+        return generate_latest(summed)
+
+    def _gauge(self, name: str, text: str) -> Gauge:
+        return Gauge(name, text, multiprocess_mode="livesum", registry=self.registry)
+
+
+def _forget_dead_workers(directory: Path) -> None:
+    """A killed worker must not count as in flight for ever; what it counted stays."""
+    for path in directory.glob("gauge_live*.db"):
+        found = re.search(r"_(\d+)\.db\Z", path.name)
+        if found and not Path("/proc", found[1]).exists():
+            path.unlink(missing_ok=True)
