@@ -1,0 +1,94 @@
+"""Schedules: rate, shape, determinism, shares."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from pytest_mlready.openloop.plan import Kind, Plan, Request
+from pytest_mlready.openloop.schedule import due_times, schedule, warmup
+
+
+def plan_of(**changes: object) -> Plan:
+    kinds = (
+        Kind("a", 3, tuple(Request("GET", f"/{number}") for number in range(7))),
+        Kind("b", 1, (Request("GET", "/b"),)),
+    )
+    plan = Plan("http://h:1", "s", ((100.0, 20.0),), kinds, output="o", seed=5)
+    return replace(plan, **changes)  # type: ignore[arg-type]
+
+
+def test_constant_arrivals_are_evenly_spaced_from_zero() -> None:
+    due = schedule(plan_of(arrivals="constant")).due_s
+    assert due.size == 2000
+    assert due[0] == 0.0
+    assert np.diff(due) == pytest.approx(0.01)
+
+
+def test_poisson_gaps_vary_as_much_as_their_mean() -> None:
+    gaps = np.diff(schedule(plan_of(stages=((500.0, 40.0),))).due_s)
+    assert gaps.mean() == pytest.approx(1 / 500, rel=0.03)
+    assert gaps.std() / gaps.mean() == pytest.approx(1.0, abs=0.05)
+
+
+@pytest.mark.parametrize("arrivals", ["constant", "poisson"])
+def test_each_stage_has_its_rate(arrivals: str) -> None:
+    due = schedule(plan_of(stages=((50.0, 20.0), (400.0, 10.0), (50.0, 20.0)), arrivals=arrivals)).due_s
+    counts = np.histogram(due, [0, 20, 30, 50])[0]
+    assert counts.tolist() == pytest.approx([1000, 4000, 1000], rel=0.1)
+    assert (np.diff(due) >= 0).all()
+    assert due[-1] < 50
+
+
+def test_a_stage_boundary_loses_no_arrival() -> None:
+    due = due_times(((3.0, 0.5), (4.0, 0.5)), "constant", np.random.default_rng(0))
+    assert due.tolist() == pytest.approx([0, 1 / 3, 0.5 + 0.5 / 4, 0.5 + 1.5 / 4])
+
+
+def test_the_same_seed_gives_the_same_schedule() -> None:
+    one, same, other = schedule(plan_of()), schedule(plan_of()), schedule(plan_of(seed=6))
+    assert np.array_equal(one.due_s, same.due_s)
+    assert np.array_equal(one.request, same.request)
+    assert not np.array_equal(one.due_s[:100], other.due_s[:100])
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_shares_together_are_the_whole_schedule(count: int) -> None:
+    whole = schedule(plan_of())
+    parts = [schedule(plan_of(share=(index, count))) for index in range(count)]
+    for name in ("due_s", "kind", "request"):
+        joined = np.empty_like(getattr(whole, name))
+        for index, part in enumerate(parts):
+            joined[index::count] = getattr(part, name)
+        assert np.array_equal(joined, getattr(whole, name))
+
+
+def test_classes_have_their_weight_and_requests_their_turn() -> None:
+    arrivals = schedule(plan_of())
+    assert (arrivals.kind == 0).mean() == pytest.approx(0.75, abs=0.04)
+    first = arrivals.request[arrivals.kind == 0]
+    assert sorted(first[:7].tolist()) == sorted(first[7:14].tolist()) == list(range(7))
+    assert not np.array_equal(first[:7], first[7:14])
+
+
+def test_warmup_has_the_first_rate_and_may_be_empty() -> None:
+    assert len(warmup(plan_of(warmup_s=2.0))) == 200
+    assert len(warmup(plan_of(warmup_s=0.0))) == 0
+
+
+@pytest.mark.parametrize(
+    ("changes", "word"),
+    [
+        ({"url": "h:1"}, "http://"),
+        ({"stages": ()}, "stages"),
+        ({"stages": ((0.0, 5.0),)}, "stages"),
+        ({"classes": ()}, "classes"),
+        ({"share": (2, 2)}, "share"),
+        ({"pool": 0}, "pool"),
+    ],
+)
+def test_a_plan_that_cannot_be_run_is_refused(changes: dict[str, object], word: str) -> None:
+    with pytest.raises(ValueError, match=word):
+        plan_of(**changes)
