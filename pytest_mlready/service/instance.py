@@ -110,6 +110,9 @@ class Instance:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
             self.keeper.wait()
+        if self.keeper.returncode != 0:  # it was killed itself: what it left behind is still one process group
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.pid, signal.SIGKILL)
 
     def rss_bytes(self) -> int:
         """Resident memory of all its processes, in bytes; a page they share counts for each."""
