@@ -1,0 +1,90 @@
+"""The executor against servers whose latencies are known."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pytest_mlready.openloop.plan import Kind, Plan, Request
+from pytest_mlready.openloop.process import run
+from pytest_mlready.records import LoadRun
+from tests.real.loadtests.conftest import Server
+
+GET = (Kind("health", 1, (Request("GET", "/health/live"),)),)
+
+
+def plan_of(url: str, directory: Path, rate: float, seconds: float) -> Plan:
+    return Plan(url, "truth", ((rate, seconds),), GET, output=str(directory), arrivals="constant", warmup_s=0.3)
+
+
+def answered(load: LoadRun) -> int:
+    return load.classes[0].statuses.get("200", 0)
+
+
+def test_a_freeze_delays_all_who_should_have_been_sent_meanwhile(server: Server, tmp_path: Path) -> None:
+    load = run(plan_of(server("stall"), tmp_path, 200, 6))
+    response = load.series["response_s"]
+    # Frozen 300 ms in every 2 s: 15% of arrivals wait, evenly spread over 0 to 300 ms; p95 200 ms, p99 280 ms.
+    assert answered(load) == 1200
+    assert 0.08 < (response > 0.05).mean() < 0.30
+    assert 0.24 < np.quantile(response, 0.99) < 0.6
+    assert 0.15 < np.quantile(response, 0.95) < 0.5
+
+
+def test_waiting_for_a_free_place_counts_as_response_time_and_not_as_service_time(
+    server: Server, tmp_path: Path
+) -> None:
+    # One place, 100 ms each: 20 requests a second can never be served, and the queue is ours.
+    load = run(replace(plan_of(server("slow"), tmp_path, 20, 2), pool=1, warmup_s=0))
+    assert answered(load) == 40
+    assert load.generator.connections == 1
+    assert np.median(load.series["service_s"]) < 0.2
+    assert load.series["response_s"].max() > 1.5
+    assert load.generator.lateness_max_s > 1.4
+
+
+def test_beyond_the_backlog_requests_are_dropped_and_counted(server: Server, tmp_path: Path) -> None:
+    load = run(replace(plan_of(server("slow"), tmp_path, 100, 2), pool=2, backlog=3, warmup_s=0))
+    (health,) = load.classes
+    assert health.offered == 200
+    assert health.dropped > 100
+    assert health.offered == health.sent + health.dropped
+    assert (load.series["status"] == -1).sum() == health.dropped
+
+
+@pytest.mark.parametrize("mode", ["count", "idle"])
+def test_a_connection_closed_while_idle_is_not_a_failure(server: Server, tmp_path: Path, mode: str) -> None:
+    load = run(plan_of(server(mode), tmp_path, 8, 3))
+    assert answered(load) == load.classes[0].offered == 24
+
+
+def test_a_server_that_never_answers_ends_in_bounded_time(server: Server, tmp_path: Path) -> None:
+    load = run(replace(plan_of(server("never"), tmp_path, 10, 1), timeout_s=0.5, warmup_s=0))
+    assert load.classes[0].failures == {"deadline": 10}
+    assert (load.series["status"] == 0).all()
+    assert load.series["response_s"].min() >= 0.45
+
+
+def test_no_server_at_all_is_a_result_too(tmp_path: Path) -> None:
+    load = run(plan_of("http://127.0.0.1:9", tmp_path, 20, 1))
+    assert load.classes[0].failures == {"refused": 20}
+
+
+def test_failing_answers_are_counted_by_status(server: Server, tmp_path: Path) -> None:
+    seen: list[dict[str, float]] = []
+    load = run(plan_of(server("errors"), tmp_path, 20, 2.5), on_progress=seen.append)
+    assert load.classes[0].statuses == {"500": 50}
+    assert [one["t"] for one in seen][:2] == [1.0, 2.0]
+    assert seen[-1]["failures"] == seen[-1]["sent"] > 0
+
+
+def test_arrivals_at_the_wire_follow_the_schedule(server: Server, tmp_path: Path) -> None:
+    plan = replace(plan_of(server("fast"), tmp_path, 100, 4), arrivals="poisson", seed=3)
+    gaps = np.diff(np.sort(run(plan).series["sent_s"]))
+    assert 0.8 < gaps.std() / gaps.mean() < 1.25
+    gaps = np.diff(np.sort(run(replace(plan, arrivals="constant")).series["sent_s"]))
+    assert gaps.mean() == pytest.approx(0.01, rel=0.05)
+    assert gaps.std() / gaps.mean() < 0.75

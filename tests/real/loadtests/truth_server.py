@@ -1,0 +1,66 @@
+"""A server whose latencies are known: `python truth_server.py MODE`; prints its port, then serves until killed.
+
+Modes: `fast`; `stall` (freezes 300 ms every 2 s); `slow` (100 ms each); `never` (no answer); `count` (closes each
+connection after 5 answers, without saying so); `idle` (closes connections that are idle for 50 ms); `errors` (500).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import sys
+import threading
+import time
+
+PERIOD_S, FREEZE_S, SLOW_S, IDLE_S = 2.0, 0.3, 0.1, 0.05
+GOOD = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+BAD = b"HTTP/1.1 422 Unprocessable Content\r\nContent-Length: 2\r\n\r\nno"
+ERROR = b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 2\r\n\r\nno"
+
+
+def answer(mode: str, head: bytes, body: bytes, began: float) -> bytes:
+    if mode == "stall":
+        phase = (time.monotonic() - began) % PERIOD_S
+        if phase < FREEZE_S:
+            time.sleep(FREEZE_S - phase)
+    elif mode == "slow":
+        time.sleep(SLOW_S)
+    elif mode == "never":
+        time.sleep(60)
+    elif mode == "errors":
+        return ERROR
+    valid = head.startswith(b"GET") or b'"instances"' in body or body.count(b",") == 29
+    return GOOD if valid else BAD
+
+
+def serve(connection: socket.socket, mode: str, began: float) -> None:
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    connection.settimeout(IDLE_S if mode == "idle" else None)
+    pending, served = b"", 0
+    with connection, contextlib.suppress(OSError):
+        while data := connection.recv(65_536):
+            pending += data
+            while b"\r\n\r\n" in pending:
+                head, _, rest = pending.partition(b"\r\n\r\n")
+                lengths = [line for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:")]
+                length = int(lengths[0].split(b":")[1]) if lengths else 0
+                if len(rest) < length:
+                    break
+                pending = rest[length:]
+                connection.sendall(answer(mode, head, rest[:length], began))
+                served += 1
+                if mode == "count" and served == 5:
+                    return
+
+
+def main(mode: str) -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=512) as listener:
+        print(listener.getsockname()[1], flush=True)
+        began = time.monotonic()
+        while True:
+            connection, _ = listener.accept()
+            threading.Thread(target=serve, args=(connection, mode, began), daemon=True).start()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
