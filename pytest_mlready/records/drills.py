@@ -90,8 +90,12 @@ class Scrape:
 
 @dataclass(frozen=True)
 class HealthProbe:
-    """One question for health or readiness: how late we were in asking, and how long the answer took, in seconds."""
+    """One question for liveness ("live") or readiness ("ready").
 
+    `late_s`: how late we were in asking; `took_s`: how long the answer took. Seconds.
+    """
+
+    role: str
     path: str
     late_s: float
     took_s: float

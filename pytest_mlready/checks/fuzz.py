@@ -1,0 +1,253 @@
+"""Checks of properties that every answer has, whatever the model says."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from pytest_mlready.catalogue import check
+from pytest_mlready.finding import Finding, Measurement, Status, failed, inconclusive, passed
+from pytest_mlready.measure.agreement import TOLERANCE, difference
+from pytest_mlready.records import Answered, Answers, BadItem, BadItems, Exchange, NotStrictJSON, Prediction
+from pytest_mlready.settings import Settings
+
+SERVICE = "http://SERVICE"
+UNSTEADY = 0.2
+"""So many of the repeats differ that nothing can be compared with anything."""
+
+
+@check(
+    "fuzz.well_formed_answers",
+    "must",
+    remedy="Serialise answers through the response model that the API documents, and refuse NaN before it is written.",
+)
+def well_formed_answers(answers: Answers) -> Finding:
+    """Every 2xx answer is strict JSON with a JSON media type, one prediction a row, as the documented schema has it.
+
+    A client in another language does not parse NaN, and a field that is sometimes absent breaks callers long after
+    the deployment was called a success.
+    """
+    asked = [*answers.singles, *answers.repeats, *answers.batches, *answers.mixed]
+    asked += [answers.mixed_batch] if answers.mixed_batch is not None else []
+    answered = [one for one in asked if one.exchange.ok]
+    if not answered:
+        what = _outcomes([one.exchange for one in asked])
+        return inconclusive(f"no sample row was answered with a 2xx status ({what}): check [inputs] rows")
+    bad = [(one, problem) for one in answered if (problem := _malformed(one)) is not None]
+    measured = Measurement(len(bad), "1", n=len(answered), limit=0)
+    if bad:
+        one, problem = bad[0]
+        details = tuple(f"{which.exchange.case}: {why}" for which, why in bad[1:])
+        return failed(f"{one.exchange.case}: {problem}", measured, details=details, replay=one.exchange.curl(SERVICE))
+    if answers.schema_problems:
+        shown = next(one.exchange for one in answered)
+        return failed(
+            f"an answer breaks the documented schema: {answers.schema_problems[0]}",
+            Measurement(len(answers.schema_problems), "1", n=len(answered), limit=0),
+            details=answers.schema_problems[1:],
+            replay=shown.curl(SERVICE),
+        )
+    return passed(f"{len(answered)} answers are strict JSON with one prediction a row", measured)
+
+
+@check(
+    "fuzz.deterministic",
+    "must",
+    remedy="Seed or remove what is random in prediction, and let every worker load the same model version.",
+)
+def deterministic(answers: Answers) -> Finding:
+    """The same row gets the same answer whenever, and on whichever connection, it is asked.
+
+    An answer that changes from call to call cannot be debugged, explained or audited, and hides workers that serve
+    different models.
+    """
+    pairs = [(one, other, what) for one, other, what in _repeated(answers) if what is not None]
+    compared = sum(1 for _ in _repeated(answers))
+    lost = [one.exchange for one in answers.repeats if not one.exchange.ok]
+    measured = Measurement(len(pairs), "1", n=compared, limit=0)
+    if pairs:
+        first, second, what = pairs[0]
+        rows = sorted({one.rows[0] for one, _, _ in pairs})
+        return failed(
+            f"sample row {first.rows[0]} was answered with {what}; {len(pairs)} of {compared} repeats differ",
+            measured,
+            details=(f"rows with more than one answer: {', '.join(map(str, rows))}",),
+            replay=_both(first.exchange, second.exchange),
+        )
+    if lost or compared == 0:
+        return inconclusive(
+            f"{len(lost)} of {len(answers.repeats)} repeats got no answer ({_outcomes(lost)})", measured
+        )
+    return passed(f"{compared} repeats of {len(answers.singles)} rows were answered as before", measured)
+
+
+@check(
+    "fuzz.batch_equals_single",
+    "must",
+    remedy="Let the batch route and the single route share one function for preparing rows and one for predicting.",
+)
+def batch_equals_single(answers: Answers) -> Finding:
+    """A batch is answered as its rows are singly, each in its place, in every order and with duplicates.
+
+    Rows that change places give every customer somebody else's score, with a 200 and no error anywhere.
+    """
+    batches = [*answers.batches, *([answers.mixed_batch] if answers.mixed_batch is not None else [])]
+    if not batches:
+        return Finding(Status.NOT_APPLICABLE, "the service takes one row at a time")
+    if _unsteady(answers):
+        return inconclusive("the same row gets different answers (see fuzz.deterministic): nothing can be compared")
+    for batch in batches:
+        if not batch.exchange.ok:
+            what = f"a batch of {len(batch.rows)} valid rows was answered {batch.exchange.outcome}"
+            decided = failed if batch.exchange.status in range(400, 500) else inconclusive
+            return decided(what, details=(batch.exchange.case,))
+        if batch.problem is None and len(batch.predictions) != len(batch.rows):
+            what = f"a batch of {len(batch.rows)} rows got {len(batch.predictions)} predictions"
+            return failed(what, details=(batch.exchange.case,), replay=batch.exchange.curl(SERVICE))
+    compared = list(_batch_pairs(answers))
+    wrong = [(single, batch, at, what) for single, batch, at, what in compared if what is not None]
+    measured = Measurement(len(wrong), "1", n=len(compared), limit=0)
+    if wrong:
+        single, batch, at, what = wrong[0]
+        return failed(
+            f"{batch.exchange.case}: row {at} of the batch differs from the same row alone: {what}; "
+            f"{len(wrong)} of {len(compared)} rows differ",
+            measured,
+            replay=_both(single.exchange, batch.exchange),
+        )
+    if not compared:
+        return inconclusive("no batch and single answer could be read: see fuzz.well_formed_answers", measured)
+    return passed(f"{len(compared)} rows in {len(batches)} batches agree within {TOLERANCE:g}", measured)
+
+
+@check(
+    "fuzz.rejects_bad_item_in_full_row",
+    "must",
+    remedy="Check every value's type and finiteness before it reaches the model, and answer 4xx with its position.",
+)
+def rejects_bad_item_in_full_row(bad_items: BadItems, settings: Settings) -> Finding:
+    """A row of full length with one bad item (NaN, infinite, huge, text, boolean, null, nested) is refused with 4xx.
+
+    A value that is silently turned into a number gives a confident answer to a question nobody asked; one that
+    crashes the handler is an error page that any client can order.
+    """
+    legal = {"NaN", "null"} if settings.inputs.missing == "accept" else set()
+    judged = [one for one in (*bad_items.items, *bad_items.batches) if one.kind not in legal]
+    wrong = [one for one in judged if not _refused(one.exchange)]
+    measured = Measurement(len(wrong), "1", n=len(judged), limit=0)
+    if wrong:
+        details = tuple(f"{one.exchange.case}: {_became(one.exchange)}" for one in wrong)
+        kinds = ", ".join(dict.fromkeys(one.kind for one in wrong))
+        first = wrong[0].exchange
+        what = f"{first.case} {_became(first)}; {len(wrong)} of {len(judged)} bad inputs are not refused ({kinds})"
+        return failed(what, measured, details=details, replay=first.curl(SERVICE))
+    if not judged:
+        return inconclusive("no bad input could be made of the sample rows", measured)
+    return passed(f"{len(judged)} rows with a bad item were refused with 4xx", measured)
+
+
+@check(
+    "fuzz.canary_stable",
+    "must",
+    remedy="Keep no state between requests: nothing that a refused or failed request leaves may reach the next one.",
+)
+def canary_stable(bad_items: BadItems, answers: Answers) -> Finding:
+    """Known rows are answered alike before, right after each, and after all bad input.
+
+    A service that answers the next customer from the ruins of the previous request fails silently, and only in
+    production, where bad input comes every day.
+    """
+    if _unsteady(answers):
+        return inconclusive("the same row gets different answers (see fuzz.deterministic): a canary shows nothing")
+    before = {one.rows[0]: one for one in bad_items.first if one.only is not None}
+    after = [(f"after {item.exchange.case}", one) for item in _in_order(bad_items) for one in item.canaries]
+    after += [("at the end", one) for one in bad_items.last]
+    if len(before) < len(bad_items.first) or not after:
+        outcome = _outcomes([one.exchange for one in bad_items.first])
+        return inconclusive(f"the canary rows were not answered to begin with ({outcome})")
+    changed = [(when, one, what) for when, one in after if (what := _changed(before, one)) is not None]
+    measured = Measurement(len(changed), "1", n=len(after), limit=0)
+    if changed:
+        when, one, what = changed[0]
+        culprit = next((item.exchange for item in _in_order(bad_items) if one in item.canaries), one.exchange)
+        details = tuple(f"{when}: sample row {one.rows[0]}: {what}" for when, one, what in changed[1:])
+        summary = f"{when}, sample row {one.rows[0]} {what}; {len(changed)} of {len(after)} canaries changed"
+        return failed(summary, measured, details=details, replay=_both(culprit, one.exchange))
+    return passed(f"{len(after)} canaries answered as before", measured)
+
+
+def _malformed(answered: Answered) -> str | None:
+    exchange = answered.exchange
+    try:
+        exchange.json  # noqa: B018
+    except NotStrictJSON as error:
+        return f"the body is not strict JSON: {error}"
+    media = (exchange.header("Content-Type") or "").partition(";")[0].strip().lower()
+    if media != "application/json" and not media.endswith("+json"):
+        return f"the media type of a JSON answer is {media or 'missing'}"
+    if answered.problem is not None:
+        return answered.problem
+    wanted = max(1, len(answered.rows))
+    if len(answered.predictions) != wanted:
+        return f"{len(answered.predictions)} predictions for {wanted} rows"
+    return None
+
+
+def _repeated(answers: Answers) -> Iterator[tuple[Answered, Answered, str | None]]:
+    """Each repeat beside the first answer to its row, and what differs."""
+    first = {one.rows[0]: one for one in answers.singles if one.only is not None}
+    for again in answers.repeats:
+        once = first.get(again.rows[0])
+        if once is not None and once.only is not None and again.only is not None:
+            yield once, again, difference(once.only, again.only)
+
+
+def _unsteady(answers: Answers) -> bool:
+    compared = [what is not None for _, _, what in _repeated(answers)]
+    return bool(compared) and sum(compared) > UNSTEADY * len(compared)
+
+
+def _batch_pairs(answers: Answers) -> Iterator[tuple[Answered, Answered, int, str | None]]:
+    """Each row of each batch beside its single answer: (single, batch, place in the batch, what differs)."""
+    singles = {one.rows[0]: one for one in answers.singles}
+    together = [(batch, singles) for batch in answers.batches]
+    if answers.mixed_batch is not None:
+        together.append((answers.mixed_batch, {one.rows[0]: one for one in answers.mixed}))
+    for batch, alone in together:
+        for at, (row, prediction) in enumerate(zip(batch.rows, batch.predictions, strict=False)):
+            single = alone.get(row)
+            if single is not None and single.only is not None:
+                yield single, batch, at, difference(single.only, prediction)
+
+
+def _in_order(bad_items: BadItems) -> tuple[BadItem, ...]:
+    return (*bad_items.items, *bad_items.batches)
+
+
+def _changed(before: dict[int, Answered], canary: Answered) -> str | None:
+    once: Prediction | None = before[canary.rows[0]].only if canary.rows[0] in before else None
+    if once is None:
+        return None
+    if canary.only is None:
+        return f"was answered {canary.exchange.outcome}{': ' + canary.problem if canary.problem else ''}"
+    what = difference(once, canary.only)
+    return None if what is None else f"answered otherwise: {what}"
+
+
+def _refused(exchange: Exchange) -> bool:
+    return exchange.status is not None and 400 <= exchange.status < 500
+
+
+def _became(exchange: Exchange) -> str:
+    if exchange.ok:
+        return f"was answered {exchange.status} as if it were valid"
+    return f"was answered {exchange.status}" if exchange.status is not None else f"got no answer ({exchange.failure})"
+
+
+def _outcomes(exchanges: list[Exchange]) -> str:
+    counted = Counter(one.outcome for one in exchanges)
+    return ", ".join(f"{count} × {outcome}" for outcome, count in counted.most_common(4)) or "none asked"
+
+
+def _both(first: Exchange, second: Exchange) -> str:
+    return f"{first.curl(SERVICE)}\n{second.curl(SERVICE)}"

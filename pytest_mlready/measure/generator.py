@@ -1,0 +1,58 @@
+"""When a load generator's own trouble forbids a verdict on the service."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pytest_mlready.records import LoadRun
+
+ACHIEVED = 0.99
+"""Share of the offered requests that have to be sent."""
+BUSY = 0.9
+"""Share of a core that one generator process may use."""
+SMALLEST_S = 0.001
+"""Lateness below this never matters."""
+
+
+def starved(run: LoadRun, limit_s: float) -> str | None:
+    """Why nothing can be concluded from a run about a limit of `limit_s` seconds; None if the generator kept up.
+
+    Dropped or unsent requests, half of all requests late by 2% of the limit, or 1% of them by 20% of it: measured,
+    a generator beside two busy neighbours on two cores has its p99 at 35 ms and its median below 1 ms, one that gets
+    a tenth of a core has both near 50 ms.
+    """
+    offered = sum(one.offered for one in run.classes)
+    sent = sum(one.sent for one in run.classes)
+    dropped = sum(one.dropped for one in run.classes)
+    generator = run.generator
+    if offered == 0:
+        return "nothing was offered"
+    if dropped or sent < ACHIEVED * offered:
+        return f"{offered - sent} of {offered} requests were never sent"
+    if generator.lateness_p50_s > max(SMALLEST_S, 0.02 * limit_s):
+        return f"half of its requests were sent more than {generator.lateness_p50_s * 1000:.1f} ms late"
+    if generator.lateness_p99_s > max(10 * SMALLEST_S, 0.2 * limit_s):
+        return f"1% of its requests were sent more than {generator.lateness_p99_s * 1000:.0f} ms late"
+    busy = generator.cpu_s / generator.processes / max(generator.wall_s, 1e-9)
+    if busy > BUSY:
+        return f"it used {busy:.0%} of a core itself"
+    return None
+
+
+def punctual(run: LoadRun, limit_s: float) -> bool:
+    """Whether requests left so punctually that lateness cannot have made them slow: RULES, latency, 2."""
+    return run.generator.lateness_p99_s <= max(SMALLEST_S, 0.02 * limit_s)
+
+
+def unheld(run: LoadRun, grace_s: float) -> tuple[int, int]:
+    """How many requests were not answered by the schedule's end and `grace_s` seconds, and of how many.
+
+    Answers that shed load (429, 503) count as not answered: a rate is held by answering, not by refusing. Requests
+    that failed during the run are left out: those are errors, and judged as such.
+    """
+    status, response = np.asarray(run.series["status"]), np.asarray(run.series["response_s"])
+    by_end = np.asarray(run.series["intended_s"]) + response <= run.duration_s + grace_s
+    errors = (status == 0) & by_end
+    held = (status > 0) & (status != 429) & (status != 503) & by_end
+    judged = int(np.sum(~errors))
+    return judged - int(np.sum(held)), judged
