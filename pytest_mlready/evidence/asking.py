@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING, Any, overload
 
 from pytest_mlready.protocols.json_mapping import Answer, BadAnswer, JsonMapping
 from pytest_mlready.records import Answered, Exchange, Label, Prediction, Row
@@ -115,6 +115,17 @@ def predict_or_fail(target: Target, rows: Row | Sequence[Row]) -> Prediction | l
         return [predict_or_fail(target, row) for row in rows]
     exchange = predict(target, f"{len(rows)} rows", mapping.encode_batch(rows), path=mapping.batch_route)
     return _whole(decoded_batch(mapping, exchange, range(len(rows))), len(rows))
+
+
+def asked_of(context: Context) -> dict[str, Any]:
+    """What of the settings decides whom is asked and how, for `made_with`; headers stay out, they hold secrets."""
+    service = context.settings.service
+    return {
+        "command": service.command,
+        "url": service.url,
+        "paths": dict(service.paths),
+        "json": dict(service.json),
+    }
 
 
 def clean(text: str, limit: int = 1000) -> str:

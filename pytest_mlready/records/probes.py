@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from pytest_mlready.records.exchange import Exchange
 
@@ -48,16 +49,19 @@ class Identity:
     """Who says it answers: the version that each source reports, None where the source has none to report.
 
     `sources` maps a source ("predict", "predict header", "info", "health", "metrics", "models") to the version it gave,
-    for sources that exist. `nonsense` asks for `nonsense_version`, which does not exist (None: the protocol has no such
-    field). `info` is the metadata document, `health` the answer of the route for people and old probes.
+    for sources that have a place for one. `predict` is the first sample row's answer (None: no rows are declared).
+    `nonsense` asks for `nonsense_version`, which does not exist (None: a request has no place for a version);
+    `selectable` says that the service documents a field to ask for a version. `info` is the metadata document, `health`
+    the answer of the route for people and old probes.
     """
 
-    predict: Answered
+    predict: Answered | None
     sources: Mapping[str, str | None]
     info: Exchange | None = None
     health: Exchange | None = None
     nonsense: Exchange | None = None
     nonsense_version: str = ""
+    selectable: bool = False
 
 
 @dataclass(frozen=True)
@@ -66,7 +70,8 @@ class Artefact:
 
     Digests are sha256 in hex: `recorded` by the registry's manifest, `actual` of the bytes, `served` as the service
     says.
-    Framework versions: `saved_with` from the file's own header, `runtime` as the service says.
+    Framework versions: `saved_with` from the file's own header, `runtime` of the package that the service's process has
+    loaded, or as the service says where the process is not ours. `metadata` is the version's record in the registry.
     """
 
     version: str
@@ -77,6 +82,7 @@ class Artefact:
     saved_with: str | None
     runtime: str | None
     framework: str | None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -89,11 +95,18 @@ class BadRequest:
 
 @dataclass(frozen=True)
 class BadRequests:
-    """The table of bad requests, and a good request after it."""
+    """The table of bad requests, and a good request before and after it.
+
+    Groups: "missing" (a required part is absent, null or empty), "missing_value" (one null in a full row),
+    "absent_feature" (one name left out of a row by name), "arity", "coercion", "unknown_field", "duplicate_key",
+    "nonfinite", "nan", "malformed", "media_type", "no_media_type", "method", "empty_batch", "unknown_path".
+    `stopped` says at which case probing ended because the service did not come back.
+    """
 
     probes: tuple[BadRequest, ...]
     canary_before: Answered
     canary_after: Answered
+    stopped: str | None = None
 
     def of(self, *groups: str) -> tuple[Exchange, ...]:
         """The exchanges of some groups, in the order sent."""
@@ -104,13 +117,15 @@ class BadRequests:
 class Limits:
     """Bodies and batches over the cap, beside a good request of ordinary size.
 
-    `rss_before` and `rss_peak` are bytes of resident memory of the service's processes; None on a URL target.
+    The bodies of the `oversize` requests are not kept, only their `sizes` in bytes. `rss_before` and `rss_peak` are
+    bytes of resident memory of the service's processes; None on a URL target.
     """
 
     ordinary: Answered
     oversize: tuple[Exchange, ...]
     rss_before: int | None
     rss_peak: int | None
+    sizes: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
