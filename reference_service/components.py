@@ -8,6 +8,7 @@ app = create_app(components)
 from __future__ import annotations
 
 from dataclasses import dataclass
+
 from reference_service.answer_cache import AnswerCache
 from reference_service.batcher import Batcher
 from reference_service.drain import Drain
@@ -68,7 +69,8 @@ def build_components(settings: Settings) -> Components:
     """
     registry = Registry(settings.models, settings.model)
     version = settings.version or registry.first_version()
-    contract = ModelContract.of(registry.record(version).metadata)
+    record = registry.record(version)
+    contract = ModelContract.of(record.metadata, record.golden)
     serving = Serving(registry, version)
     telemetry = Telemetry(contract)
     predictor = drilled(SklearnPredictor(), settings.drill)

@@ -1,4 +1,4 @@
-"""Stopping without failing anyone: first say "not ready", then stop taking connections, then finish what is in flight."""
+"""Stopping without failing anyone: say "not ready", then take no more connections, then finish what is in flight."""
 
 from __future__ import annotations
 

@@ -26,8 +26,9 @@ def faults_of(value: Any, field: str, names: Sequence[str]) -> list[Fault]:
     else:
         for i, item in enumerate(value[field]):
             faults.extend(_row_faults(item, f"$.instances[{i}]", names))
-    if field == "features" and not isinstance(value.get("user_id", ""), str | int) or value.get("user_id") is True:
-        faults.append(Fault("$.user_id", "must be a non-empty string or an integer"))
+    user_id = value.get("user_id", "")
+    if field == "features" and (isinstance(user_id, bool) or not isinstance(user_id, str | int)):
+        faults.append(Fault("$.user_id", "must be a non-empty string or a 64-bit integer"))
     if not isinstance(value.get("model_version", ""), str):
         faults.append(Fault("$.model_version", "must be a non-empty string"))
     return faults or [Fault("$", "does not fit the request's schema")]

@@ -14,21 +14,22 @@ from reference_service.settings import Limits
 
 Features = list[float] | dict[str, float]
 MOST_FAULTS = 100
+LARGEST_USER_ID = 2**63 - 1
 
 
 class PredictRequest(msgspec.Struct, forbid_unknown_fields=True):
     """The body of /predict."""
 
     features: Features
-    user_id: str | int | None | msgspec.UnsetType = msgspec.UNSET
-    model_version: str | None | msgspec.UnsetType = msgspec.UNSET
+    user_id: str | int | msgspec.UnsetType | None = msgspec.UNSET
+    model_version: str | msgspec.UnsetType | None = msgspec.UNSET
 
 
 class BatchRequest(msgspec.Struct, forbid_unknown_fields=True):
     """The body of /predict/batch."""
 
     instances: list[Features]
-    model_version: str | None | msgspec.UnsetType = msgspec.UNSET
+    model_version: str | msgspec.UnsetType | None = msgspec.UNSET
 
 
 @dataclass(frozen=True)
@@ -49,16 +50,20 @@ class ModelContract:
     features: tuple[Mapping[str, Any], ...]
     classes: tuple[str, ...]
     label: str
+    example_row: tuple[float, ...]
+    example_answer: Mapping[str, Any]
 
     @classmethod
-    def of(cls, metadata: Mapping[str, Any]) -> ModelContract:
-        """Read from a version's metadata."""
+    def of(cls, metadata: Mapping[str, Any], golden: Mapping[str, Any]) -> ModelContract:
+        """Read from a version's metadata and golden answers."""
         return cls(
             metadata["name"],
             metadata["task"],
             tuple(metadata["features"]),
             tuple(metadata["classes"] or ()),
             metadata["label"],
+            tuple(golden["rows"][0]),
+            golden["answers"][0],
         )
 
     @property
@@ -154,8 +159,8 @@ class RowValidator:
         if value is msgspec.UNSET:
             return None
         longest = self.limits.user_id_length
-        if value is None or value == "" or (isinstance(value, int) and value.bit_length() > 256):
-            faults.append(Fault("$.user_id", "must be a non-empty string or an integer"))
+        if value is None or value == "" or (isinstance(value, int) and value.bit_length() > 63):
+            faults.append(Fault("$.user_id", "must be a non-empty string or a 64-bit integer"))
         elif isinstance(value, str) and len(value) > longest:
             faults.append(Fault("$.user_id", f"must have at most {longest} characters"))
         return str(value)

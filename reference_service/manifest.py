@@ -1,8 +1,8 @@
 """A signed list of the files of one model version, checked before any of them is used.
 
-One flipped bit in a model file can change answers silently, and a hostile file can run code while it is read, so nothing
-is opened as a model before its digest is known to be the one that training signed. The signature is an HMAC-SHA256 with a
-key that training creates beside the models; where more than one party can write there, keep the key elsewhere.
+One flipped bit in a model file can change answers silently, and a hostile file can run code while it is read, so
+nothing is opened as a model before its digest is known to be the one that training signed. The signature is an
+HMAC-SHA256 with a key that training creates beside the models; where others can write there, keep it elsewhere.
 """
 
 from __future__ import annotations

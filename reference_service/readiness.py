@@ -51,7 +51,7 @@ class Readiness:
 
 def matches(answer: Answer, golden: dict[str, Any], tolerance: float) -> bool:
     """Whether an answer is the golden one, within a relative tolerance."""
-    pairs = [(answer.prediction, golden["prediction"])]
+    pairs: list[tuple[object, object]] = [(answer.prediction, golden["prediction"])]
     pairs += [
         ((answer.probabilities or {}).get(label), share) for label, share in golden.get("probabilities", {}).items()
     ]

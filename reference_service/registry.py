@@ -40,6 +40,7 @@ class Record:
     version: str
     sha256: str
     metadata: Mapping[str, Any]
+    golden: Mapping[str, Any]
 
 
 class Registry:
@@ -76,7 +77,7 @@ class Registry:
             manifest.Untrusted: its files are not what was published.
         """
         files = self.files(version)
-        return Record(version, self.digest(files), json.loads(files["metadata.json"]))
+        return Record(version, self.digest(files), json.loads(files["metadata.json"]), json.loads(files["golden.json"]))
 
     def load(self, version: str) -> Snapshot:
         """Verify a version and then load it.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime
+import logging
 import os
 import sys
 import traceback
@@ -65,6 +66,26 @@ class RequestLog:
             sys.stdout.flush()
             while text:
                 text = text[os.write(self.descriptor, text) :]
+
+
+class JsonFormatter(logging.Formatter):
+    """The HTTP server's own few words, as lines like ours; of an exception its type only."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One record as a line."""
+        fields = {"time": _now(), "level": record.levelname.lower(), "event": "server", "message": record.getMessage()}
+        if record.exc_info and record.exc_info[0] is not None:
+            fields["error"] = record.exc_info[0].__name__
+        return msgspec.json.encode(fields).decode()
+
+
+SERVER_LOGGING: dict[str, Any] = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"json": {"()": "reference_service.request_log.JsonFormatter"}},
+    "handlers": {"stdout": {"class": "logging.StreamHandler", "stream": "ext://sys.stdout", "formatter": "json"}},
+    "loggers": {"uvicorn": {"handlers": ["stdout"], "level": "WARNING", "propagate": False}},
+}
 
 
 def _now() -> str:

@@ -36,7 +36,10 @@ def serve(settings: Settings, application: str | Callable[..., Any] = APPLICATIO
     listener = bound_socket(settings.host, settings.port)
     prepare_environment(settings)
     signal.signal(signal.SIGTERM, stopped_early)
-    import uvicorn  # after the environment is ready
+    import uvicorn  # only now, so that a taken port is told at once
+
+    from reference_service.http_protocol import ProblemProtocol
+    from reference_service.request_log import SERVER_LOGGING
 
     named = isinstance(application, str)
     config = uvicorn.Config(
@@ -44,10 +47,10 @@ def serve(settings: Settings, application: str | Callable[..., Any] = APPLICATIO
         factory=named,
         workers=settings.workers,
         loop="uvloop",
-        http="httptools",
+        http=ProblemProtocol,
         ws="none",
         access_log=False,
-        log_level="warning",
+        log_config=SERVER_LOGGING,
         server_header=False,
         timeout_keep_alive=75,
         # Longer than any request may take, so that stopping never cuts one off.

@@ -1,10 +1,10 @@
 """JSON as RFC 8259 means it, for input that must mean one thing only.
 
-`decode` is the fast way for good input. msgspec refuses NaN, bad UTF-8, lone surrogates, trailing bytes and numbers that
-no double can hold, but of a duplicate key it silently takes the last, where another parser takes the first: two systems
-then disagree on what was predicted. Looking for duplicates exactly would cost more than the decoding itself, so the
-fast way counts: outside strings JSON has one colon per key, so a body with more colons than the decoded value has keys
-(and colons within its strings) repeats a key. Escapes can hide colons, so a body with a backslash is examined exactly.
+`decode` is the fast way for good input. msgspec refuses NaN, bad UTF-8, lone surrogates, trailing bytes and numbers
+that no double can hold, but of a duplicate key it silently takes the last, where another parser takes the first: two
+systems then disagree on what was predicted. Looking for duplicates exactly would cost more than the decoding itself,
+so the fast way counts: outside strings JSON has one colon per key, so a body with more colons than the decoded value
+has keys (and colons within its strings) repeats a key. Escapes can hide colons, so a body with a backslash is examined.
 
 `examine` is the slow way for what the fast way refuses: it says what is wrong, and where, in words of our own.
 """
@@ -14,7 +14,8 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 import msgspec
@@ -23,11 +24,20 @@ from reference_service.problems import Fault, Problem, invalid
 
 T = TypeVar("T")
 _LONGEST_NUMBER = 4000
-_OUTSIDE_STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 
 
 class OutOfRange:
     """Stands for a number that a double cannot hold, or for NaN or Infinity, which JSON does not have."""
+
+
+class Members(dict[str, Any]):
+    """An object that remembers which of its keys were given more than once."""
+
+    def __init__(self, members: list[tuple[str, Any]]) -> None:
+        super().__init__(members)
+        counted = Counter(key for key, _ in members) if len(self) < len(members) else {}
+        self.repeated = [key for key, count in counted.items() if count > 1]
 
 
 def decode(body: bytes, decoder: msgspec.json.Decoder[T], colons: Callable[[T], int], nesting: int) -> T | None:
@@ -58,23 +68,18 @@ def examine(body: bytes, nesting: int) -> Any:
         raise _malformed(f"The body is not UTF-8 at byte {error.start}.") from None
     if _depth(body) > nesting:
         raise _malformed(f"The body nests deeper than {nesting} levels.")
-    duplicates: list[str] = []
-
-    def pairs(members: list[tuple[str, Any]]) -> dict[str, Any]:
-        found = dict(members)
-        if len(found) < len(members):
-            seen: set[str] = set()
-            duplicates.extend(key for key, _ in members if key in seen or seen.add(key))  # type: ignore[func-returns-value]
-        return found
-
     try:
         value = json.loads(
-            text, object_pairs_hook=pairs, parse_constant=lambda _: OutOfRange(), parse_int=_integer, parse_float=_real
+            text,
+            object_pairs_hook=Members,
+            parse_constant=lambda _: OutOfRange(),
+            parse_int=_integer,
+            parse_float=_real,
         )
     except json.JSONDecodeError as error:
         raise _malformed(f"The body is not JSON at character {error.pos}.") from None
-    if duplicates:
-        raise invalid(*(Fault(f"$..{printable(key)}", "the key is given more than once") for key in duplicates[:10]))
+    if repeated := list(_repeated(value, "$")):
+        raise invalid(*(Fault(path, "the key is given more than once") for path in repeated[:10]))
     if re.search("[\ud800-\udfff]", json.dumps(value, ensure_ascii=False, default=lambda _: None)):
         raise invalid(Fault("$", "a string holds half of a surrogate pair"))
     return value
@@ -89,8 +94,8 @@ def kind(value: object) -> str:
     """The JSON name of a value's type."""
     if isinstance(value, OutOfRange):
         return "a number that is not finite"
-    names = {
-        dict: "an object",
+    names: dict[type, str] = {
+        Members: "an object",
         list: "an array",
         str: "a string",
         bool: "a boolean",
@@ -98,6 +103,16 @@ def kind(value: object) -> str:
         float: "a number",
     }
     return names.get(type(value), "null")
+
+
+def _repeated(value: Any, path: str) -> Iterator[str]:
+    if isinstance(value, Members):
+        yield from (f"{path}['{printable(key)}']" for key in value.repeated)
+        for key, item in value.items():
+            yield from _repeated(item, f"{path}['{printable(key)}']")
+    elif isinstance(value, list):
+        for i, item in enumerate(value):
+            yield from _repeated(item, f"{path}[{i}]")
 
 
 def _integer(digits: str) -> int | OutOfRange:
@@ -113,7 +128,7 @@ def _real(digits: str) -> float | OutOfRange:
 
 def _depth(body: bytes) -> int:
     depth = deepest = 0
-    for bracket in re.findall(rb"[\[\]{}]", _OUTSIDE_STRINGS.sub(b"", body)):
+    for bracket in re.findall(rb"[\[\]{}]", _STRING.sub(b"", body)):
         depth += 1 if bracket in b"[{" else -1
         deepest = max(deepest, depth)
     return deepest

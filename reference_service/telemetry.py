@@ -11,7 +11,15 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    disable_created_metrics,
+    generate_latest,
+    multiprocess,
+)
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
 from reference_service.inputs import ModelContract
@@ -32,6 +40,7 @@ class Telemetry:
 
     def __init__(self, contract: ModelContract) -> None:
         self.contract = contract
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for every counter, of no use here
         self.registry = CollectorRegistry()
         request_labels = ["route", "method", "status", "model_version"]
         self.requests = Counter("http_requests", "Requests answered.", request_labels, registry=self.registry)

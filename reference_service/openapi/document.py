@@ -1,0 +1,146 @@
+"""The operations: which route takes and answers what, and how it refuses."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from starlette.responses import PlainTextResponse
+
+from reference_service.inputs import ModelContract
+from reference_service.openapi.schemas import VERSION, reference, schemas
+from reference_service.problems import MEDIA_TYPE
+from reference_service.settings import Limits
+
+# (method, path) -> name, summary, schema of the 200 answer, statuses of its refusals
+_OPERATIONS: dict[tuple[str, str], tuple[str, str, str | None, tuple[int, ...]]] = {
+    ("GET", "/health/live"): ("live", "The process can answer", "Status", ()),
+    ("GET", "/health/ready"): ("ready", "The next prediction will succeed", "Status", (503,)),
+    ("GET", "/health"): ("health", "Health for people", "Health", ()),
+    ("GET", "/model/info"): ("model_info", "The serving version", "ModelInfo", (503,)),
+    ("GET", "/models"): ("models", "Every version of the model", "Models", ()),
+    ("GET", "/models/{version}"): ("model_version", "One version of the model", "ModelVersion", (404,)),
+    ("GET", "/metrics"): ("metrics", "Counters for Prometheus", None, ()),
+    ("GET", "/openapi.json"): ("openapi", "This document", None, ()),
+    ("POST", "/predict"): ("predict", "Predict one row", "PredictAnswer", (400, 404, 408, 413, 415, 422, 503, 504)),
+    ("POST", "/predict/batch"): (
+        "predict_batch",
+        "Predict many rows; all are answered, in order, or none",
+        "BatchAnswer",
+        (400, 404, 408, 413, 415, 422, 503, 504),
+    ),
+}
+_EVERYWHERE = (405, 500)
+_MEANINGS = {
+    400: "The body is missing or not JSON.",
+    404: "There is no such version, or it is not the one that serves.",
+    405: "Another method; Allow names those that are answered.",
+    408: "The body did not arrive in time.",
+    413: "The body or the batch is too large.",
+    415: "The body is not application/json in UTF-8, or is compressed.",
+    422: "The body does not fit its schema; errors names every fault by its path.",
+    500: "The server failed.",
+    503: "No model is ready, or too many requests wait; see Retry-After.",
+    504: "The model did not answer in time.",
+}
+
+
+class Interface:
+    """Documents the routes of one model's server."""
+
+    def __init__(self, contract: ModelContract, limits: Limits) -> None:
+        self.contract = contract
+        self.limits = limits
+
+    def route(self, method: str, path: str) -> dict[str, Any]:
+        """What FastAPI is told of a route."""
+        name, summary, answer, refusals = _OPERATIONS[method, path]
+        responses: dict[int | str, dict[str, Any]] = {200: self.answer(path, answer)}
+        for status in sorted({*refusals, *_EVERYWHERE}):
+            responses[status] = _refusal(status)
+        if path == "/health":
+            responses[503] = {**self.answer(path, "Health"), "description": "Not ready."}
+        extra: dict[str, Any] = {}
+        if method == "POST":
+            extra["requestBody"] = self.request(path)
+        if "{version}" in path:
+            extra["parameters"] = [{"name": "version", "in": "path", "required": True, "schema": VERSION}]
+        described: dict[str, Any] = {
+            "operation_id": name,
+            "summary": summary,
+            "description": " ",
+            "responses": responses,
+            "openapi_extra": extra,
+        }
+        if path == "/metrics":
+            described["response_class"] = PlainTextResponse
+        return described
+
+    def answer(self, path: str, schema: str | None) -> dict[str, Any]:
+        """The 200 response of a route."""
+        headers = {name: {"$ref": f"#/components/headers/{name}"} for name in ("X-Request-ID", "X-Model-Version")}
+        found: dict[str, Any] = {"description": "The answer.", "headers": headers}
+        if schema is not None:
+            found["content"] = {"application/json": {"schema": reference(schema), **self.example(path)}}
+        elif path == "/openapi.json":
+            found["content"] = {"application/json": {"schema": {"type": "object"}}}
+        return found
+
+    def request(self, path: str) -> dict[str, Any]:
+        """The request body of a route, with examples that are answered with 200."""
+        row, names = list(self.contract.example_row), self.contract.names
+        by_name = dict(zip(names, row, strict=True))
+        single = path == "/predict"
+        bodies = (
+            {"array": {"features": row}, "by name": {"features": by_name, "user_id": "user-7"}}
+            if single
+            else {"arrays": {"instances": [row, row]}, "by name": {"instances": [by_name]}}
+        )
+        limit = self.limits.single_body_bytes if single else self.limits.batch_body_bytes
+        schema = reference("PredictRequest" if single else "BatchRequest")
+        examples = {name.replace(" ", "_"): {"summary": name, "value": body} for name, body in bodies.items()}
+        return {
+            "required": True,
+            "description": f"At most {limit} bytes, not compressed.",
+            "content": {"application/json": {"schema": schema, "examples": examples}},
+        }
+
+    def example(self, path: str) -> dict[str, Any]:
+        """The example of a prediction's answer."""
+        answered = {"model_version": "1.0.0", "request_id": "3f1c8a52-9c7e-4b57-8f0e-2a4d5e6f7a8b"}
+        examples = {
+            "/predict": {**self.contract.example_answer, **answered},
+            "/predict/batch": {"predictions": [self.contract.example_answer] * 2, **answered},
+        }
+        return {"example": examples[path]} if path in examples else {}
+
+    def document(self, app: FastAPI) -> dict[str, Any]:
+        """The whole document, for the routes that the application has by now."""
+        found = get_openapi(title=app.title, version=app.version, routes=app.routes)
+        headers = {
+            "X-Request-ID": {
+                "description": "The request's id: a sane incoming one, else new.",
+                "schema": {"type": "string"},
+            },
+            "X-Model-Version": {"description": "The version that serves.", "schema": {"type": "string"}},
+        }
+        parts = found.setdefault("components", {})
+        parts["headers"] = headers
+        parts.setdefault("schemas", {}).update(schemas(self.contract, self.limits))
+        return found
+
+
+def _refusal(status: int) -> dict[str, Any]:
+    example = {
+        "type": f"urn:problem:{HTTPStatus(status).phrase.lower().replace(' ', '-')}",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": _MEANINGS[status],
+        "request_id": "3f1c8a52-9c7e-4b57-8f0e-2a4d5e6f7a8b",
+    }
+    return {
+        "description": _MEANINGS[status],
+        "content": {MEDIA_TYPE: {"schema": reference("Problem"), "example": example}},
+    }

@@ -1,0 +1,138 @@
+"""The shapes of requests and answers of one model, as JSON Schema."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from reference_service.inputs import LARGEST_USER_ID, ModelContract
+from reference_service.settings import Limits
+
+Schema = dict[str, Any]
+TEXT: Schema = {"type": "string"}
+VERSION: Schema = {"type": "string", "pattern": r"^[0-9]+\.[0-9]+\.[0-9]+$", "examples": ["1.0.0"]}
+SHA256: Schema = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
+
+
+def reference(name: str) -> Schema:
+    """Points at one of `schemas`."""
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def record(properties: dict[str, Schema], optional: tuple[str, ...] = (), closed: bool = True) -> Schema:
+    """An object whose properties are all required but for the optional ones."""
+    required = [name for name in properties if name not in optional]
+    return {"type": "object", "properties": properties, "required": required, "additionalProperties": not closed}
+
+
+def schemas(contract: ModelContract, limits: Limits) -> dict[str, Schema]:
+    """Every named schema of the document."""
+    batch = {"type": "array", "items": reference("Features"), "minItems": 1, "maxItems": limits.batch_rows}
+    batch_answer = {"type": "array", "items": reference("Prediction"), "minItems": 1, "maxItems": limits.batch_rows}
+    asked = {"type": "string", "minLength": 1, "description": "Must be the serving version, else 404."}
+    answered = {"model_version": VERSION, "request_id": TEXT}
+    user_id = {
+        "oneOf": [
+            {"type": "string", "minLength": 1, "maxLength": limits.user_id_length},
+            {"type": "integer", "minimum": -LARGEST_USER_ID - 1, "maximum": LARGEST_USER_ID},
+        ]
+    }
+    prediction = _prediction(contract)
+    single = {"features": reference("Features"), "user_id": user_id, "model_version": asked}
+    return {
+        "Features": _features(contract, limits),
+        "PredictRequest": record(single, optional=("user_id", "model_version")),
+        "PredictAnswer": record({**prediction, **answered}),
+        "Prediction": record(prediction),
+        "BatchRequest": record({"instances": batch, "model_version": asked}, optional=("model_version",)),
+        "BatchAnswer": record({"predictions": batch_answer, **answered}),
+        "Status": record({"status": {"type": "string", "enum": ["live", "ready"]}}),
+        "Health": record(
+            {
+                "status": {"type": "string", "enum": ["ok", "unavailable"]},
+                "model_loaded": {"type": "boolean"},
+                "model_version": TEXT,
+            }
+        ),
+        "Metadata": _metadata(contract),
+        "ModelInfo": {"allOf": [reference("Metadata"), record({"sha256": SHA256}, closed=False)]},
+        "ModelVersion": _model_version(),
+        "Models": record(
+            {
+                "name": TEXT,
+                "serving": TEXT,
+                "previous": {"type": ["string", "null"]},
+                "versions": {"type": "array", "items": reference("ModelVersion")},
+            }
+        ),
+        "Problem": _problem(),
+    }
+
+
+def _features(contract: ModelContract, limits: Limits) -> Schema:
+    bounds = {"type": "number", "minimum": -limits.magnitude, "maximum": limits.magnitude}
+    count = len(contract.features)
+    named = {
+        feature["name"]: {
+            **bounds,
+            "description": f"In training {feature['range']['minimum']:g} to {feature['range']['maximum']:g}.",
+        }
+        for feature in contract.features
+    }
+    listed = {"type": "array", "items": bounds, "minItems": count, "maxItems": count}
+    order = f"In this order: {', '.join(contract.names)}."
+    return {"oneOf": [{**listed, "description": order}, record(named)]}
+
+
+def _prediction(contract: ModelContract) -> dict[str, Schema]:
+    if not contract.classes:
+        return {"prediction": {"type": "number", "description": f"The predicted {contract.label}."}}
+    share = {"type": "number", "minimum": 0, "maximum": 1}
+    return {
+        "prediction": {"type": "string", "enum": list(contract.classes), "description": "The most probable class."},
+        "probabilities": {**record(dict.fromkeys(contract.classes, share)), "description": "They add up to 1."},
+    }
+
+
+def _metadata(contract: ModelContract) -> Schema:
+    bounds = record({"minimum": {"type": "number"}, "maximum": {"type": "number"}})
+    feature = record(
+        {"name": TEXT, "type": {"const": "number"}, "range": bounds, "statistics": {"type": "object"}}, closed=False
+    )
+    properties: dict[str, Schema] = {
+        "name": {"const": contract.name},
+        "version": VERSION,
+        "task": {"type": "string", "enum": ["classification", "regression"]},
+        "framework": TEXT,
+        "framework_version": TEXT,
+        "python_version": TEXT,
+        "trained_at": {"type": "string", "format": "date-time"},
+        "git_revision": TEXT,
+        "seed": {"type": "integer"},
+        "estimator": {"type": "array", "items": TEXT},
+        "parameters": {"type": "object"},
+        "data_version": TEXT,
+        "data": {"type": "object"},
+        "label": TEXT,
+        "features": {"type": "array", "items": feature},
+        "classes": {"type": ["array", "null"], "items": TEXT},
+        "metrics": {"type": "object", "additionalProperties": {"type": "number"}},
+    }
+    return record(properties, closed=False)
+
+
+def _model_version() -> Schema:
+    stage = {"type": "string", "enum": ["serving", "candidate"]}
+    return record({"version": VERSION, "sha256": SHA256, "stage": stage, "metadata": reference("Metadata")})
+
+
+def _problem() -> Schema:
+    fault = record({"path": {"type": "string", "examples": ["$.features[3]"]}, "message": TEXT})
+    properties: dict[str, Schema] = {
+        "type": {"type": "string", "pattern": "^urn:problem:"},
+        "title": TEXT,
+        "status": {"type": "integer", "minimum": 400, "maximum": 599},
+        "detail": TEXT,
+        "request_id": TEXT,
+        "errors": {"type": "array", "items": fault, "minItems": 1},
+    }
+    return record(properties, optional=("errors",))
