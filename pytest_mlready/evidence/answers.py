@@ -1,0 +1,142 @@
+"""Evidence `answers`: sample rows and mixes of them, asked singly, again, and in batches."""
+
+from __future__ import annotations
+
+import random
+import time
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from pytest_mlready.evidence.asking import ask_batch, ask_one, decoded_batch, decoded_one, predict
+from pytest_mlready.evidence.context import Context
+from pytest_mlready.evidence.mixed_rows import mixed_rows, spread
+from pytest_mlready.protocols.openapi import OpenAPI
+from pytest_mlready.protocols.schemas import schema_errors
+from pytest_mlready.records import Answered, Answers, Exchange, NotStrictJSON
+from pytest_mlready.service.instance import Instance
+from pytest_mlready.service.transport import Transport
+
+SINGLES = 20
+ROUNDS = 3
+MIXED = 40
+LOG_WAIT_S = 0.5
+
+
+def made_with(context: Context) -> Mapping[str, Any]:
+    """The service, and how it is spoken to."""
+    service = context.settings.service
+    return {"service": service.command or service.url, "json": service.json}
+
+
+def gather(context: Context) -> Answers:
+    """Ask; a service too slow for all of it is asked for less, each row at least twice."""
+    rng = context.rng("answers")
+    until = time.monotonic() + context.budget_s
+    indices = spread(len(context.rows), SINGLES)
+    with context.target.transport() as transport:
+        singles = tuple(ask_one(context, one, transport=transport, keep_alive=True) for one in indices)
+        repeats = _asked_again(context, rng.sample(indices, len(indices)), transport, fresh=True)
+        batches = _batches(context, indices, transport, rng) if context.target.mapping.batch_route else ()
+        mixed, mixed_batch = _mixed(context, transport, rng, until)
+        for number in range(1, ROUNDS):
+            if time.monotonic() < until:
+                order = rng.sample(indices, len(indices))
+                repeats += _asked_again(context, order, transport, fresh=number % 2 == 0)
+        echoes, sent_ids, logged_ids = _echoes(context, transport, indices[0])
+    together = [*singles, *mixed, *batches, *([mixed_batch] if mixed_batch else [])]
+    problems = _schema_problems(context.target.openapi, [one.exchange for one in together])
+    return Answers(singles, repeats, batches, mixed, mixed_batch, echoes, sent_ids, logged_ids, problems)
+
+
+def _asked_again(context: Context, order: Sequence[int], transport: Transport, *, fresh: bool) -> tuple[Answered, ...]:
+    return tuple(
+        ask_one(context, one, transport=transport, keep_alive=not fresh, case=f"sample row {one} again")
+        for one in order
+    )
+
+
+def _batches(
+    context: Context, indices: Sequence[int], transport: Transport, rng: random.Random
+) -> tuple[Answered, ...]:
+    whole = list(indices)[: context.settings.contract.max_batch_rows]
+    doubled = rng.choices(whole, k=len(whole))
+    doubled[-1] = doubled[0]
+    orders = {
+        "in order": whole,
+        "reversed": whole[::-1],
+        "shuffled": rng.sample(whole, len(whole)),
+        "with duplicates": doubled,
+        "of one": whole[:1],
+    }
+    return tuple(
+        ask_batch(context, order, transport=transport, case=f"batch of {len(order)} sample rows, {name}")
+        for name, order in orders.items()
+    )
+
+
+def _mixed(
+    context: Context, transport: Transport, rng: random.Random, until: float
+) -> tuple[tuple[Answered, ...], Answered | None]:
+    """Mixes asked singly, while there is time, then together."""
+    mapping = context.target.mapping
+    rows = mixed_rows(context.rows, MIXED, rng)
+    asked: list[Answered] = []
+    for at, row in enumerate(rows):
+        if asked and time.monotonic() > until:
+            break
+        body = mapping.encode_row(row)
+        exchange = predict(context.target, f"mixed row {at}", body, transport=transport, keep_alive=True)
+        asked.append(decoded_one(mapping, exchange, at))
+    together = rows[: len(asked)][: context.settings.contract.max_batch_rows]
+    if mapping.batch_route is None:
+        return tuple(asked), None
+    body = mapping.encode_batch(together)
+    case = f"batch of {len(together)} mixed rows"
+    exchange = predict(context.target, case, body, path=mapping.batch_route, transport=transport)
+    return tuple(asked), decoded_batch(mapping, exchange, range(len(together)))
+
+
+def _echoes(
+    context: Context, transport: Transport, row: int
+) -> tuple[tuple[Exchange, ...], tuple[str, ...], tuple[str, ...] | None]:
+    """Two requests with an id of ours, two without one; and which of our ids the service logged."""
+    ours = tuple(f"mlready-{uuid.UUID(int=context.rng('echoes').getrandbits(128) ^ at)}" for at in range(2))
+    asked = [
+        ask_one(context, row, transport=transport, headers=(("X-Request-ID", one),), case="request id given")
+        for one in ours
+    ]
+    asked += [ask_one(context, row, transport=transport, case="request id not given") for _ in range(2)]
+    instance = context.target.instance
+    return tuple(one.exchange for one in asked), ours, None if instance is None else _logged(instance, ours)
+
+
+def _logged(instance: Instance, ids: tuple[str, ...]) -> tuple[str, ...]:
+    """Those ids that come up in the service's log within a moment."""
+    until = time.monotonic() + LOG_WAIT_S
+    while True:
+        try:
+            with instance.log_path.open("rb") as log:
+                log.seek(max(0, instance.log_path.stat().st_size - 1_000_000))
+                text = log.read(1_000_000)
+        except OSError:
+            text = b""
+        found = tuple(one for one in ids if one.encode() in text)
+        if len(found) == len(ids) or time.monotonic() > until:
+            return found
+        time.sleep(0.02)
+
+
+def _schema_problems(openapi: OpenAPI | None, exchanges: Iterable[Exchange]) -> tuple[str, ...]:
+    """How answers break the documented schema of their status: each way once."""
+    found: dict[str, None] = {}
+    for exchange in exchanges if openapi is not None else ():
+        schema = openapi.response_schema(exchange.method, exchange.path, exchange.status or 0) if openapi else None
+        if not exchange.ok or schema is None:
+            continue
+        try:
+            for error in schema_errors(schema, exchange.json):
+                found.setdefault(f"{exchange.path} {exchange.status}: {error[:300]}")
+        except NotStrictJSON:
+            continue
+    return tuple(found)[:20]

@@ -1,0 +1,135 @@
+"""Evidence `bad_items`: rows of full length with one bad item, each followed by canary rows."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from pytest_mlready.evidence.asking import ask_one, predict
+from pytest_mlready.evidence.context import Context
+from pytest_mlready.evidence.mixed_rows import numeric_columns, spread
+from pytest_mlready.evidence.store import GatherError
+from pytest_mlready.records import Answered, BadItem, BadItems, Row
+from pytest_mlready.service.transport import Transport
+
+POSITIONS = 5
+CANARIES = 130
+"""At least so many canary answers, where time allows: a fault in every 64th answer then shows twice."""
+BATCH = 5
+DEADLINE_S = 5.0
+MARK = "mlready-bad-item"
+
+NUMBERS = {
+    "NaN": b"NaN",
+    "Infinity": b"Infinity",
+    "-Infinity": b"-Infinity",
+    "1e400": b"1e400",
+    "a 400-digit integer": b"7" * 400,
+    "text": b'"mlready"',
+    "true": b"true",
+}
+"""Bad where a number belongs; a number as text is made of the row's own value."""
+ANYWHERE = {"null": b"null", "a nested list": b"[1.0]", "an object": b'{"a": 1.0}'}
+
+
+def made_with(context: Context) -> Mapping[str, Any]:
+    """The service, and how it is spoken to."""
+    service = context.settings.service
+    return {"service": service.command or service.url, "json": service.json}
+
+
+def gather(context: Context) -> BadItems:
+    """Send every kind at one position, singly and in a batch, then at more positions while there is time."""
+    until = time.monotonic() + context.budget_s
+    row = context.rows[0]
+    numeric = numeric_columns(context.rows)
+    columns = numeric or list(row)
+    places = [columns[at] for at in spread(len(columns), POSITIONS)]
+    kinds = [*ANYWHERE, *([*NUMBERS, "a number as text"] if numeric else [])]
+    batched = context.target.mapping.batch_route is not None
+    with context.target.transport(deadline_s=DEADLINE_S) as transport:
+        sender = _Sender(context, transport, _canary_rows(context, transport))
+        first = sender.canaries(len(sender.canary_rows))
+        if not any(one.exchange.status for one in first):
+            raise GatherError(f"the canary rows got no answer: {first[0].exchange.failure}")
+        sender.each = math.ceil(CANARIES / (len(kinds) * (len(places) + batched)))
+        items = [sender.single(kind, places[0]) for kind in kinds]
+        batches = [sender.batch(kind, places[at % len(places)], at) for at, kind in enumerate(kinds)] if batched else []
+        for place in places[1:]:
+            for kind in kinds:
+                if time.monotonic() < until:
+                    items.append(sender.single(kind, place))
+        last = sender.canaries(len(sender.canary_rows), fresh=True)
+    return BadItems(first, tuple(items), tuple(batches), last)
+
+
+class _Sender:
+    """Sends bad rows, and after each of them canary rows in turn."""
+
+    def __init__(self, context: Context, transport: Transport, canary_rows: tuple[int, ...]) -> None:
+        self.canary_rows = canary_rows
+        self.each = 2
+        self._context = context
+        self._transport = transport
+        self._turn = 0
+
+    def canaries(self, count: int, *, fresh: bool = False) -> tuple[Answered, ...]:
+        answered = []
+        for _ in range(count):
+            row = self.canary_rows[self._turn % len(self.canary_rows)]
+            self._turn += 1
+            answered.append(
+                ask_one(
+                    self._context,
+                    row,
+                    transport=self._transport,
+                    keep_alive=not fresh,
+                    case=f"canary, sample row {row}",
+                )
+            )
+        return tuple(answered)
+
+    def single(self, kind: str, column: str) -> BadItem:
+        mapping = self._context.target.mapping
+        row = self._context.rows[0]
+        body = _filled(mapping.encode_row({**row, column: MARK}), _literal(kind, row, column))
+        return self._sent(kind, column, f"{kind} in {column}", body, mapping.predict_path)
+
+    def batch(self, kind: str, column: str, at: int) -> BadItem:
+        mapping = self._context.target.mapping
+        rows = [dict(row) for row in self._context.rows[:BATCH]]
+        place = at % len(rows)
+        literal = _literal(kind, rows[place], column)
+        rows[place][column] = MARK
+        case = f"{kind} in {column} of row {place} in a batch of {len(rows)}"
+        path = mapping.batch_route or mapping.predict_path
+        return self._sent(kind, column, case, _filled(mapping.encode_batch(rows), literal), path)
+
+    def _sent(self, kind: str, column: str, case: str, body: bytes, path: str) -> BadItem:
+        exchange = predict(self._context.target, case, body, path=path, transport=self._transport, keep_alive=True)
+        return BadItem(kind, column, exchange, self.canaries(self.each))
+
+
+def _canary_rows(context: Context, transport: Transport) -> tuple[int, ...]:
+    """Two rows with different answers, so that one's answer in the other's place shows."""
+    answers = [ask_one(context, at, transport=transport, keep_alive=True) for at in range(min(12, len(context.rows)))]
+    first = answers[0].only
+    if first is not None:
+        for at, other in enumerate(answers):
+            if other.only is not None and other.only.prediction != first.prediction:
+                return (0, at)
+    return (0, 1) if len(context.rows) > 1 else (0,)
+
+
+def _literal(kind: str, row: Row, column: str) -> bytes:
+    if kind == "a number as text":
+        return json.dumps(str(row[column])).encode()
+    return {**NUMBERS, **ANYWHERE}[kind]
+
+
+def _filled(body: bytes, literal: bytes) -> bytes:
+    """The body with the bad item as it is to stand on the wire: JSON encoders write none of these."""
+    return body.replace(json.dumps(MARK).encode(), literal)

@@ -1,0 +1,46 @@
+"""Valid rows made of the sample rows: where a model's answers vary, which random values over a range never reach."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+
+from pytest_mlready.records import Row
+
+Cell = str | int | float | None
+
+
+def mixed_rows(rows: Sequence[Row], count: int, rng: random.Random) -> list[Row]:
+    """`count` distinct rows, each between two samples: numbers on the line between them, other values of either.
+
+    Whole numbers stay whole. Fewer where the samples allow no more, as with categories only.
+    """
+    made: dict[tuple[Cell, ...], Row] = {}
+    for _ in range(4 * count):
+        if len(made) == count:
+            break
+        first, second = rng.choice(rows), rng.choice(rows)
+        share = rng.random()
+        row = {name: _between(first[name], second[name], share, rng) for name in first}
+        made.setdefault(tuple(row.values()), row)
+    return list(made.values())
+
+
+def numeric_columns(rows: Sequence[Row]) -> list[str]:
+    """The columns whose samples are all numbers."""
+    return [name for name in rows[0] if all(isinstance(row[name], int | float) for row in rows)]
+
+
+def spread(count: int, most: int) -> list[int]:
+    """At most `most` positions spread evenly over `count`."""
+    if count <= most:
+        return list(range(count))
+    return [at * count // most for at in range(most)]
+
+
+def _between(first: Cell, second: Cell, share: float, rng: random.Random) -> Cell:
+    if isinstance(first, int) and isinstance(second, int):
+        return round(first + share * (second - first))
+    if isinstance(first, int | float) and isinstance(second, int | float):
+        return first + share * (second - first)
+    return first if rng.random() < 0.5 else second
