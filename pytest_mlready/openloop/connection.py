@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 import time
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -77,9 +78,6 @@ class Connection:
             except _Stale:
                 self.close()
                 return self._attempt(method, request, deadline)
-        except Failed:
-            self.close()
-            raise
         except BaseException:
             self.close()
             raise
@@ -121,7 +119,7 @@ class Connection:
             raw = gevent.socket.create_connection((origin.host, origin.port), timeout=_left(deadline))
             raw.setsockopt(gevent.socket.IPPROTO_TCP, gevent.socket.TCP_NODELAY, 1)
             if origin.tls:
-                raw = gevent.ssl.create_default_context().wrap_socket(raw, server_hostname=origin.host)
+                raw = _tls().wrap_socket(raw, server_hostname=origin.host)
         except TimeoutError:
             raise Failed("deadline") from None
         except (OSError, ssl.SSLError):
@@ -146,6 +144,12 @@ class Connection:
             if parser.feed(data):
                 return
             connection.settimeout(_left(deadline))
+
+
+@cache
+def _tls() -> Any:
+    """One context for all connections: reading the system's certificates takes milliseconds."""
+    return gevent.ssl.create_default_context()
 
 
 def _left(deadline: float) -> float:

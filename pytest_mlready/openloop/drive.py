@@ -43,7 +43,7 @@ def drive(plan: Plan, report: Report | None = None, progress: Progress | None = 
     try:
         before = warmup(plan)
         warm = _Traffic(plan, before, None, time.monotonic() + _LEAD_S)
-        executor.run(warm.due_s, warm.start, warm.send, warm.drop, plan.timeout_s)
+        executor.run(warm.due_s, warm.start, warm.send, warm.wait, warm.drop, plan.timeout_s)
         executor.most_in_flight = 0
         gc.collect()
         gc.freeze()
@@ -59,7 +59,7 @@ def _measured(plan: Plan, executor: Executor[Connection], report: Report | None,
     traffic = _Traffic(plan, arrivals, report, start)
     ticker = gevent.spawn(_tick, traffic, progress) if progress else None
     try:
-        executor.run(traffic.due_s, start, traffic.send, traffic.drop, plan.timeout_s)
+        executor.run(traffic.due_s, start, traffic.send, traffic.wait, traffic.drop, plan.timeout_s)
     finally:
         if ticker is not None:
             ticker.kill()
@@ -104,6 +104,9 @@ class _Traffic:
             self.recording.answered(index, sent_s, done_s, status, success=success)
         if self._report is not None:
             self._report(message.request, message.kind.name, done_s - self.due_s[index], size, problem)
+
+    def wait(self, index: int) -> None:
+        self.recording.waits(index)
 
     def drop(self, index: int) -> None:
         self.recording.dropped(index)

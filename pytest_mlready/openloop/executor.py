@@ -41,11 +41,13 @@ class Executor(Generic[Place]):
         due_s: Sequence[float],
         start: float,
         send: Callable[[Place, int], None],
+        wait: Callable[[int], None],
         drop: Callable[[int], None],
         grace_s: float,
     ) -> None:
         """Call `send(place, index)` at each `start + due_s[index]` (`time.monotonic()`), then wait for the last.
 
+        `wait(index)` hears of an arrival that found all places taken, `drop(index)` of one that is given up.
         `grace_s` after the last due time whatever still waits is dropped; `send` must end in bounded time by itself.
 
         Raises:
@@ -57,7 +59,7 @@ class Executor(Generic[Place]):
             while position < count:
                 elapsed = clock() - start
                 while position < count and due_s[position] <= elapsed:
-                    self._dispatch(position, drop)
+                    self._dispatch(position, wait, drop)
                     position += 1
                 if self._broken is not None:
                     raise self._broken
@@ -73,13 +75,14 @@ class Executor(Generic[Place]):
         self._greenlets.clear()
         self._idle.clear()
 
-    def _dispatch(self, index: int, drop: Callable[[int], None]) -> None:
+    def _dispatch(self, index: int, wait: Callable[[int], None], drop: Callable[[int], None]) -> None:
         if self._idle:
             self._hub.loop.run_callback(self._idle.pop().switch, index)
         elif len(self._greenlets) < self._pool:
             self._greenlets.append(gevent.spawn(self._work, index))
         elif len(self._waiting) < self._most_waiting:
             self._waiting.append(index)
+            wait(index)
             return
         else:
             drop(index)

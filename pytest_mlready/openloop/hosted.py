@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from typing import Any
 
 from locust import User, constant, task
@@ -18,6 +19,7 @@ def hosted(plan: Plan, progress: Progress | None = None) -> LoadRun:
     Raises:
         RuntimeError: the user ended without a result; the message has its exception.
     """
+    _allow_files(plan.pool)
     results: list[LoadRun] = []
 
     class Planned(User):
@@ -39,6 +41,16 @@ def hosted(plan: Plan, progress: Progress | None = None) -> LoadRun:
         problems = [one["msg"] for one in runner.exceptions.values()]
         raise RuntimeError("; ".join(problems) or "the load ended without a result")
     return results[0]
+
+
+def _allow_files(connections: int) -> None:
+    """Raise the process's own limit of open files, which is often 1024, as far as it may go."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = connections + 256
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(
+            resource.RLIMIT_NOFILE, (wanted if hard == resource.RLIM_INFINITY else min(wanted, hard), hard)
+        )
 
 
 def reporter(environment: Any) -> Report:

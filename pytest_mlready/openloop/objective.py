@@ -6,14 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pytest_mlready.measure.generator import punctual, starved
 from pytest_mlready.measure.proportions import Word, judge_rate
 from pytest_mlready.measure.slo import SloVerdict, judge_share
 from pytest_mlready.openloop.plan import Plan
 from pytest_mlready.records import LoadRun
-
-_LEAST_ACHIEVED = 0.99
-_LATE_SHARE_OF_LIMIT = 0.02
-_LATE_S = 0.001
 
 
 @dataclass(frozen=True)
@@ -38,15 +35,16 @@ class Outcome:
 
 def judged(run: LoadRun, plan: Plan, objective: Objective) -> Outcome:
     """Judge `run` of `plan`. The generator is judged first: what it did not send says nothing about the service."""
-    offered, sent = sum(one.offered for one in run.classes), sum(one.sent for one in run.classes)
-    if not offered or sent < _LEAST_ACHIEVED * offered:
-        return Outcome("inconclusive", f"{run.scenario}: INCONCLUSIVE, only {sent} of {offered} requests were sent")
+    trouble = starved(run, objective.p99_s)
+    offered = sum(one.offered for one in run.classes)
+    if not offered or any(one.dropped for one in run.classes):
+        return Outcome("inconclusive", f"{run.scenario}: INCONCLUSIVE: {trouble}")
     failures = sum(_failures(run, index, kind.expected) for index, kind in enumerate(plan.classes))
     errors = judge_rate(failures, offered, objective.error_rate)
-    latency = _latency(run, objective)
+    latency = _latency(run, objective, "response_s")
     word = latency.verdict
-    late = run.generator.lateness_p99_s > max(_LATE_S, _LATE_SHARE_OF_LIMIT * objective.p99_s)
-    if word == "fail" and late:
+    late = not punctual(run, objective.p99_s)
+    if word == "fail" and late and _latency(run, objective, "service_s").verdict != "fail":
         word = "inconclusive"
     words = (word, errors.verdict)
     worst: Word = "fail" if "fail" in words else "inconclusive" if "inconclusive" in words else "pass"
@@ -56,7 +54,7 @@ def judged(run: LoadRun, plan: Plan, objective: Objective) -> Outcome:
         f"p99 {1000 * latency.quantile_s:.1f} ms [{low:.1f}, {high:.1f}], limit {1000 * objective.p99_s:g} ms ({word}: "
         f"{latency.reason}); errors {failures} of {offered}, {objective.error_rate:.2%} allowed ({errors.verdict}); "
         f"a stall of {1000 * latency.unseen_stall_s:.0f} ms could have gone unseen"
-        + ("; the generator was late" if late else "")
+        + (f"; the generator had trouble of its own: {trouble}" if trouble else "")
     )
     return Outcome(worst, line)
 
@@ -67,10 +65,10 @@ def _failures(run: LoadRun, index: int, expected: tuple[int, ...]) -> int:
     return one.offered - good
 
 
-def _latency(run: LoadRun, objective: Objective) -> SloVerdict:
+def _latency(run: LoadRun, objective: Objective, column: str) -> SloVerdict:
     first = run.series["class"] == 0
     answered = run.series["status"][first] > 0
-    response_s = np.where(answered, run.series["response_s"][first], np.inf)
+    response_s = np.where(answered, run.series[column][first], np.inf)
     excluded = run.duration_s * 0.01 / 3
     stall_s = excluded if objective.longest_stall_s is None else objective.longest_stall_s
     return judge_share(response_s, objective.p99_s, duration_s=run.duration_s, longest_stall_s=stall_s)

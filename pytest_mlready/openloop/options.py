@@ -24,7 +24,7 @@ def add_options(parser: Any, **_: Any) -> None:
     group.add_argument("--arrivals", choices=get_args(Arrivals), default="poisson", help="default: poisson")
     group.add_argument("--load-seed", type=int, default=0, help="seed of the schedule (default: 0)")
     group.add_argument("--rows", default="", help="CSV file of input rows with a header (default: the scenario's own)")
-    group.add_argument("--pool", type=int, default=256, help="most requests in flight a process (default: 256)")
+    group.add_argument("--pool", type=int, default=1024, help="most requests in flight a process (default: 1024)")
     group.add_argument("--request-timeout", type=float, default=10.0, help="seconds (default: 10)")
     group.add_argument("--slo-p99-ms", type=float, default=250.0, help="p99 of the main requests (default: 250)")
     group.add_argument("--slo-error-rate", type=float, default=0.01, help="share of failures allowed (default: 0.01)")

@@ -42,8 +42,9 @@ class Plan:
     """One open-loop run against the service at `url` (its origin).
 
     `stages` follow each other; `warmup_s` before them is sent at the first stage's rate and not recorded, so that
-    connections and caches are warm. `pool` bounds the requests in flight; `backlog` bounds those that wait for a free
-    place, and whatever comes beyond is dropped and counted. `share` = (i, n): this process sends every n-th arrival
+    connections and caches are warm. `pool` bounds the requests in flight: below rate times
+    `timeout_s` a slow service can fill it. `backlog` bounds those that wait for a free place, and whatever comes
+    beyond is dropped and counted. `share` = (i, n): this process sends every n-th arrival
     of the one schedule, starting with the i-th.
     """
 
@@ -55,7 +56,7 @@ class Plan:
     arrivals: Arrivals = "poisson"
     seed: int = 0
     timeout_s: float = 10.0
-    pool: int = 256
+    pool: int = 1024
     backlog: int = 100_000
     warmup_s: float = 1.0
     share: tuple[int, int] = (0, 1)

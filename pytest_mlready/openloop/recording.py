@@ -37,6 +37,7 @@ class Recording:
         self._sent_s = array("d", [math.inf]) * size
         self._done_s = array("d", [math.inf]) * size
         self._status = array("h", [_PENDING]) * size
+        self._queued = array("b", [0]) * size
         self._response = [Histogram() for _ in names]
         self._service = [Histogram() for _ in names]
         self._statuses: list[Counter[str]] = [Counter() for _ in names]
@@ -64,6 +65,11 @@ class Recording:
             self._service[kind].record(done_s - sent_s)
         self._words[kind][word] += 1
         self._keep(index, sent_s, done_s, NO_ANSWER)
+
+    def waits(self, index: int) -> None:
+        """It is due and every place is taken: the service holds them all, and it goes late for no fault of ours."""
+        if index < MAX_RAW:
+            self._queued[index] = 1
 
     def dropped(self, index: int) -> None:
         """It was never sent: no place, and no room to wait."""
@@ -120,4 +126,5 @@ class Recording:
             "response_s": done - intended,
             "service_s": service,
             "status": np.array(self._status),
+            "queued": np.array(self._queued, dtype=np.bool_),
         }

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ctypes
 import os
 import time
-from typing import Protocol
+from typing import Any, Protocol
 
 import gevent
 
@@ -66,23 +66,36 @@ class TimerFd:
         if self._fd < 0:
             raise OSError(ctypes.get_errno(), "timerfd_create")
         self._spec = _TimerSpec()
+        self._reference = ctypes.byref(self._spec)
         self._hub = gevent.get_hub()
+        self._sleeper: Any = None
+        # Started once and for all: starting it for each sleep costs two system calls and most of the time.
         self._watcher = self._hub.loop.io(self._fd, 1)
+        self._watcher.start(self._wake)
 
     def sleep_until(self, when: float) -> None:
         """Sleep until `when`; always lets other greenlets run, also where `when` is past."""
-        nanoseconds = max(1, int(when * 1e9))
-        self._spec.value.seconds, self._spec.value.nanoseconds = divmod(nanoseconds, 1_000_000_000)
-        if self._settime(self._fd, _TFD_TIMER_ABSTIME, ctypes.byref(self._spec), None) < 0:
-            raise OSError(ctypes.get_errno(), "timerfd_settime")
-        self._hub.wait(self._watcher)
+        self._arm(max(1, int(when * 1e9)))
+        self._sleeper = gevent.getcurrent()
         try:
-            os.read(self._fd, 8)
-        except BlockingIOError:
-            return
+            self._hub.switch()
+        finally:
+            self._sleeper = None
 
     def close(self) -> None:
         """Give the descriptor back."""
         self._watcher.stop()
         self._watcher.close()
         os.close(self._fd)
+
+    def _wake(self) -> None:
+        if self._sleeper is None:
+            self._arm(0)
+            return
+        self._sleeper.switch()
+
+    def _arm(self, nanoseconds: int) -> None:
+        """Arming also takes back that the descriptor is readable; 0 disarms."""
+        self._spec.value.seconds, self._spec.value.nanoseconds = divmod(nanoseconds, 1_000_000_000)
+        if self._settime(self._fd, _TFD_TIMER_ABSTIME, self._reference, None) < 0:
+            raise OSError(ctypes.get_errno(), "timerfd_settime")

@@ -52,7 +52,7 @@ def test_a_plan_survives_its_file(tmp_path: Path) -> None:
 
 def test_a_wrong_plan_is_refused_with_its_path(tmp_path: Path) -> None:
     write_plan(PLAN, tmp_path / "plan.json")
-    text = (tmp_path / "plan.json").read_text().replace('"pool": 256', '"pool": "many"')
+    text = (tmp_path / "plan.json").read_text().replace(f'"pool": {PLAN.pool}', '"pool": "many"')
     (tmp_path / "plan.json").write_text(text)
     with pytest.raises(ValueError, match="pool"):
         read_plan(tmp_path / "plan.json")
@@ -96,6 +96,19 @@ def test_a_recording_counts_every_request_once() -> None:
     assert (status == -1).sum() == sum(one.dropped for one in run.classes)
     assert np.isinf(run.series["response_s"][status == -1]).all()
     assert run.generator.lateness_p50_s == pytest.approx(0.001)
+
+
+def test_waiting_for_a_free_connection_is_no_lateness_of_the_generator() -> None:
+    arrivals = schedule(PLAN)
+    recording = Recording(arrivals, ["predict", "x"])
+    for index, due in enumerate(arrivals.due_s.tolist()):
+        if index % 2:
+            recording.waits(index)
+        late = 3.0 if index % 2 else 0.002
+        recording.answered(index, due + late, due + late + 0.01, 200, success=True)
+    run = recording.load_run(PLAN, 0.0, 1.0, 10.0, 1)
+    assert run.generator.lateness_max_s == pytest.approx(0.002)
+    assert run.series["response_s"].max() == pytest.approx(3.01)
 
 
 def test_merging_shares_is_exact() -> None:

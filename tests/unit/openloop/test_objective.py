@@ -1,0 +1,83 @@
+"""The verdict line of a Locust run, on literal documents."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from pytest_mlready.openloop.objective import Objective, judged
+from pytest_mlready.openloop.plan import Kind, Plan, Request
+from pytest_mlready.openloop.recording import Recording
+from pytest_mlready.openloop.schedule import schedule
+from pytest_mlready.records import LoadRun
+
+PLAN = Plan(
+    url="http://127.0.0.1:1",
+    scenario="mixed",
+    stages=((120.0, 20.0),),
+    classes=(
+        Kind("predict", 9, (Request("POST", "/p"),)),
+        Kind("invalid", 1, (Request("POST", "/p"),), expected=(4,)),
+    ),
+    output="out",
+    arrivals="constant",
+)
+LENIENT = Objective(p99_s=0.25, error_rate=0.01)
+
+
+def run_of(
+    slow_every: int = 0, *, status: tuple[int, int] = (200, 422), drop_every: int = 0, late_s: float = 0
+) -> LoadRun:
+    arrivals = schedule(PLAN)
+    recording = Recording(arrivals, [kind.name for kind in PLAN.classes])
+    for index, due in enumerate(arrivals.due_s.tolist()):
+        if drop_every and index % drop_every == 0:
+            recording.dropped(index)
+            continue
+        taken = 0.5 if slow_every and index % slow_every == 0 else 0.005
+        recording.answered(index, due + late_s, due + late_s + taken, status[int(arrivals.kind[index])], success=True)
+    return recording.load_run(PLAN, 0.0, 1.0, 20.0, 5)
+
+
+@pytest.mark.parametrize(
+    ("run", "word", "said"),
+    [
+        (run_of(), "pass", "mixed: PASS at 120 req/s"),
+        (run_of(30), "fail", "p99 500.0 ms"),
+        (run_of(status=(503, 422)), "fail", "errors"),
+        (run_of(status=(200, 200)), "fail", "errors"),
+        (run_of(drop_every=50), "inconclusive", "48 of 2400 requests were never sent"),
+        (run_of(30, late_s=0.05), "fail", "trouble of its own"),
+        (run_of(late_s=0.4), "inconclusive", "trouble of its own"),
+        (run_of(late_s=0.05), "pass", "trouble of its own"),
+    ],
+    ids=[
+        "healthy",
+        "slow",
+        "unavailable",
+        "bad input taken",
+        "drops",
+        "late, and slow once sent",
+        "slow by lateness",
+        "late and fast all the same",
+    ],
+)
+def test_outcome(run: LoadRun, word: str, said: str) -> None:
+    outcome = judged(run, PLAN, LENIENT)
+    assert outcome.word == word, outcome.line
+    assert said in outcome.line
+
+
+def test_a_stall_that_the_run_cannot_exclude_keeps_it_from_passing() -> None:
+    assert judged(run_of(), PLAN, replace(LENIENT, longest_stall_s=0.3)).word == "inconclusive"
+
+
+def test_requests_without_an_answer_are_slow_however_fast_they_failed() -> None:
+    run = run_of()
+    series = {**run.series, "status": np.where(np.arange(2400) % 20 == 0, 0, run.series["status"])}
+    assert "100.0 ms" not in judged(run, PLAN, LENIENT).line
+    outcome = judged(replace(run, series=series), PLAN, LENIENT)
+    assert outcome.word == "fail"
+    assert "p99 inf ms" in outcome.line
