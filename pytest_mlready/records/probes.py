@@ -100,7 +100,7 @@ class BadRequests:
     Groups: "missing" (a required part is absent, null or empty), "missing_value" (one null in a full row),
     "absent_feature" (one name left out of a row by name), "arity", "coercion", "unknown_field", "duplicate_key",
     "nonfinite", "nan", "malformed", "media_type", "no_media_type", "method", "empty_batch", "unknown_path".
-    `stopped` says at which case probing ended because the service did not come back.
+    `stopped` says at which case probing ended early: the service did not come back, or limits our rate.
     """
 
     probes: tuple[BadRequest, ...]

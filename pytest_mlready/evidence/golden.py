@@ -1,0 +1,97 @@
+"""Golden rows: their declared answers, and what the service answers now."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from pytest_mlready.evidence.asking import asked_of, decoded_one, predict
+from pytest_mlready.evidence.store import GatherError
+from pytest_mlready.records import Golden, Prediction, Row
+from pytest_mlready.settings import Settings
+
+if TYPE_CHECKING:
+    from pytest_mlready.evidence.context import Context
+
+DEFAULT_TOLERANCE = 1e-6
+
+
+def made_with(context: Context) -> Mapping[str, Any]:
+    """Whom is asked, and the golden file's content."""
+    return {**asked_of(context), "golden": hashlib.sha256(_read(context.settings)).hexdigest()}
+
+
+def gather(context: Context) -> Golden:
+    """Ask for every golden row. Raises GatherError if the file cannot be used."""
+    document = _document(context.settings)
+    rows, answers = document.get("rows"), document.get("answers")
+    if not isinstance(rows, list) or not isinstance(answers, list) or not rows or len(rows) != len(answers):
+        raise GatherError('inputs.golden: expected {"rows": […], "answers": […]} of one length, at least 1')
+    expected = tuple(_expected(one, at) for at, one in enumerate(answers))
+    named = [_row(context, one, at) for at, one in enumerate(rows)]
+    mapping = context.target.mapping
+    with context.target.transport() as transport:
+        answered = tuple(
+            decoded_one(
+                mapping, predict(context.target, f"golden row {at}", mapping.encode_row(row), transport=transport)
+            )
+            for at, row in enumerate(named)
+        )
+    tolerance = document.get("tolerance", DEFAULT_TOLERANCE)
+    if isinstance(tolerance, bool) or not isinstance(tolerance, int | float) or not 0 <= tolerance < 1:
+        raise GatherError(f"inputs.golden: tolerance: expected a number from 0 to 1, got {tolerance!r}")
+    version = document.get("model_version")
+    return Golden(expected, answered, float(tolerance), version if isinstance(version, str) else None)
+
+
+def _read(settings: Settings) -> bytes:
+    try:
+        return settings.path(str(settings.inputs.golden)).read_bytes()
+    except OSError:
+        return b""
+
+
+def _document(settings: Settings) -> Mapping[str, Any]:
+    try:
+        document = json.loads(_read(settings))
+    except (ValueError, RecursionError) as error:
+        raise GatherError(f"inputs.golden: {settings.inputs.golden} cannot be read as JSON: {error}") from None
+    if not isinstance(document, Mapping):
+        raise GatherError(f"inputs.golden: {settings.inputs.golden} is not an object")
+    return document
+
+
+def _expected(answer: Any, at: int) -> Prediction:
+    """One golden answer: a label or number, or an object with "prediction" and perhaps "probabilities"."""
+    if not isinstance(answer, Mapping):
+        answer = {"prediction": answer}
+    prediction, probabilities = answer.get("prediction"), answer.get("probabilities")
+    classes = None
+    if isinstance(probabilities, Mapping):
+        classes, probabilities = tuple(probabilities), list(probabilities.values())
+    if prediction is None or not isinstance(prediction, str | int | float):
+        raise GatherError(f"inputs.golden: answers[{at}]: expected a prediction, got {prediction!r}")
+    if probabilities is not None and not (isinstance(probabilities, list) and all(map(_is_number, probabilities))):
+        raise GatherError(f"inputs.golden: answers[{at}]: probabilities: expected numbers")
+    numbers = None if probabilities is None else tuple(float(one) for one in probabilities)
+    return Prediction(prediction, numbers, classes=classes)
+
+
+def _row(context: Context, row: Any, at: int) -> Row:
+    """A golden row by feature name, in the order of the sample rows where these name the same features."""
+    names = list(context.rows[0]) if context.rows else []
+    if isinstance(row, Mapping):
+        return {name: row[name] for name in names} if set(names) == set(row) else dict(row)
+    if not isinstance(row, list):
+        raise GatherError(f"inputs.golden: rows[{at}]: expected a list or an object")
+    if len(names) != len(row):
+        if context.target.mapping.row_shape == "object":
+            raise GatherError(f"inputs.golden: rows[{at}] has {len(row)} values, [inputs] rows names {len(names)}")
+        names = [str(position) for position in range(len(row))]
+    return dict(zip(names, row, strict=True))
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
