@@ -7,15 +7,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-MAX_DEPTH = 100
-MAX_NODES = 200_000
+from pytest_mlready.protocols.bounds import BadDocument, check_bounds, entangled, references
+
 MAX_PROBLEMS = 50
 _METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 _REF_HOPS = 20
-
-
-class BadDocument(ValueError):
-    """Not an OpenAPI 3 document, or one too deep or too large to read."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +35,7 @@ class OpenAPI:
             raise BadDocument(f"`openapi` must be a 3.x version, not {str(version)[:40]!r}")
         if not isinstance(document.get("paths", {}), Mapping):
             raise BadDocument("`paths` must be an object")
-        _check_bounds(document)
+        check_bounds(document)
         return cls(document, version)
 
     @property
@@ -112,11 +108,13 @@ class OpenAPI:
 
     def problems(self) -> list[str]:
         """What is wrong with the document by its specification, at most `MAX_PROBLEMS` sentences."""
-        outside = sorted({ref for ref in _references(self.document) if not ref.startswith("#")})
+        outside = sorted({ref for ref in references(self.document) if not ref.startswith("#")})
         if outside:  # the validator would fetch them, and the target is not to be believed that far
             return [f"a reference leads outside the document and was not followed: {ref[:200]}" for ref in outside][
                 :MAX_PROBLEMS
             ]
+        if entangled(self.document):
+            return ["its schemas combine one another too often for it to be validated"]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             from openapi_spec_validator import OpenAPIV30SpecValidator, OpenAPIV31SpecValidator
@@ -189,37 +187,6 @@ def _matches(template: str, path: str) -> bool:
         (known.startswith("{") and known.endswith("}") and bool(part)) or known == part
         for known, part in zip(wanted, given, strict=True)
     )
-
-
-def _check_bounds(document: object) -> None:
-    nodes = 0
-    level: list[object] = [document]
-    for _ in range(MAX_DEPTH):
-        nodes += len(level)
-        if nodes > MAX_NODES:
-            raise BadDocument(f"more than {MAX_NODES} values")
-        below: list[object] = []
-        for node in level:
-            if isinstance(node, Mapping):
-                below += node.values()
-            elif isinstance(node, list):
-                below += node
-        if not below:
-            return
-        level = below
-    raise BadDocument(f"nested more than {MAX_DEPTH} deep")
-
-
-def _references(node: object) -> Iterator[str]:
-    if isinstance(node, Mapping):
-        reference = node.get("$ref")
-        if isinstance(reference, str):
-            yield reference
-        for value in node.values():
-            yield from _references(value)
-    elif isinstance(node, list):
-        for value in node:
-            yield from _references(value)
 
 
 def _modern(node: Any) -> Any:

@@ -1,26 +1,38 @@
-"""Does a value conform to a schema that a target published? Nothing is fetched, whatever the schema refers to."""
+"""Does a value conform to a schema that a target published? Nothing is fetched, and it always ends."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 MAX_ERRORS = 20
+MAX_REFERENCES = 20_000
+"""So many references are followed for one value: schemas that fan out at each level would take years."""
+_MATCHED_CHARS = 4_000
+_RISKY_CHARS = 20
+
+
+class TooEntangled(ValueError):
+    """The schema refers to itself or to others too often for one value."""
 
 
 def schema_errors(schema: Mapping[str, Any], value: object) -> list[str]:
     """Why `value` does not conform to `schema` (JSON Schema 2020-12), each as "path: reason"; empty if it does.
 
     A schema that cannot be applied (a dangling or outside reference, a circle, a bad pattern) is reported likewise.
+    Patterns that could take exponential time are tried on short texts only.
     """
     import referencing
-    from jsonschema import Draft202012Validator
+    from jsonschema import Draft202012Validator, validators
 
+    checks = Draft202012Validator.VALIDATORS
+    bounded = validators.extend(  # type: ignore[no-untyped-call]
+        Draft202012Validator, {"$ref": _counted(checks["$ref"]), "pattern": _short(checks["pattern"])}
+    )
     found: list[str] = []
     try:
         # An explicit registry holds what may be referred to: the default one would fetch from the network.
-        validator = Draft202012Validator(schema, registry=referencing.Registry())
-        for error in validator.iter_errors(value):
+        for error in bounded(schema, registry=referencing.Registry()).iter_errors(value):
             where = "/".join(str(part) for part in error.absolute_path)
             found.append(f"{where or 'body'}: {error.message[:300]}")
             if len(found) >= MAX_ERRORS:
@@ -30,3 +42,50 @@ def schema_errors(schema: Mapping[str, Any], value: object) -> list[str]:
     except Exception as error:  # any other failure is the schema's, which the target wrote
         found.append(f"the schema cannot be applied: {type(error).__name__}: {str(error)[:300]}")
     return found
+
+
+def _counted(follow: Callable[..., Any]) -> Callable[..., Iterator[Any]]:
+    followed = 0
+
+    def reference(validator: Any, ref: Any, instance: Any, schema: Any) -> Iterator[Any]:
+        nonlocal followed
+        followed += 1
+        if followed > MAX_REFERENCES:
+            raise TooEntangled(f"more than {MAX_REFERENCES} references were followed")
+        yield from follow(validator, ref, instance, schema) or ()
+
+    return reference
+
+
+def _short(match: Callable[..., Any]) -> Callable[..., Iterator[Any]]:
+    def pattern(validator: Any, wanted: Any, instance: Any, schema: Any) -> Iterator[Any]:
+        limit = _RISKY_CHARS if _risky(str(wanted)) else _MATCHED_CHARS
+        if isinstance(instance, str) and len(instance) <= limit:
+            yield from match(validator, wanted, instance, schema) or ()
+
+    return pattern
+
+
+def _risky(pattern: str) -> bool:
+    """Whether a repeated group repeats or chooses inside: a near miss can then take time exponential in the text."""
+    if len(pattern) > _MATCHED_CHARS:
+        return True
+    inside = [False]
+    escaped = False
+    closed: bool | None = None  # what the group that ended just before this character holds
+    for char in pattern:
+        if closed and char in "*+{":
+            return True
+        closed = None
+        if escaped:
+            escaped = False
+        elif char == "\\":
+            escaped = True
+        elif char == "(":
+            inside.append(False)
+        elif char == ")" and len(inside) > 1:
+            closed = inside.pop()
+            inside[-1] = inside[-1] or closed
+        elif char in "*+{|":
+            inside[-1] = True
+    return False

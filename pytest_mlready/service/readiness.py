@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
-from pytest_mlready.protocols.openapi import BadDocument, OpenAPI
+from pytest_mlready.protocols.bounds import BadDocument
+from pytest_mlready.protocols.openapi import OpenAPI
 from pytest_mlready.protocols.paths import Role, candidates, locate
 from pytest_mlready.records import Exchange, NotStrictJSON
 from pytest_mlready.service.launch import StartError

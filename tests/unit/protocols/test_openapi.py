@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import socket
+import threading
+import time
 from typing import Any
 
 import pytest
 
-from pytest_mlready.protocols.openapi import BadDocument, OpenAPI
+from pytest_mlready.protocols.bounds import BadDocument
+from pytest_mlready.protocols.openapi import OpenAPI
 from pytest_mlready.protocols.schemas import schema_errors
 
 NUMBER = {"type": "number"}
@@ -163,3 +167,45 @@ def test_odd_documents_raise_nothing(parts: dict[str, Any], version: str) -> Non
         api.media_types(method, path, 200)
         api.documents_status(method, path, 200)
     assert isinstance(api.problems(), list)
+
+
+def doubling(levels: int) -> dict[str, Any]:
+    """Two references a level: small to send, and 2 ** levels to visit."""
+    schemas: dict[str, Any] = {
+        f"A{level}": {"allOf": [{"$ref": f"#/components/schemas/A{level + 1}"}] * 2} for level in range(levels)
+    }
+    return {"schemas": {**schemas, f"A{levels}": NUMBER}}
+
+
+def test_doubling_schemas_take_no_time() -> None:
+    paths = {"/p": {"post": {"requestBody": json_body({"$ref": "#/components/schemas/A0"}), "responses": {}}}}
+    api = OpenAPI.parse(document(paths=paths, components=doubling(40)))
+    began = time.monotonic()
+    assert api.problems() == ["its schemas combine one another too often for it to be validated"]
+    schema = api.request_schema("POST", "/p")
+    assert schema is not None
+    assert "TooEntangled" in schema_errors(schema, 1)[0]
+    assert time.monotonic() - began < 10
+
+
+def test_exponential_patterns_take_no_time() -> None:
+    began = time.monotonic()
+    for pattern in ("^(a+)+$", "^(a|a)*$", "^(a*){9}$", "^((a+))+$", "^(?:(b)|(a+))+$", "(" * 3000 + "a+"):
+        assert schema_errors({"pattern": pattern}, "a" * 40 + "!") == []
+    assert schema_errors({"pattern": "^(a+)+$"}, "aa!") == ["body: 'aa!' does not match '^(a+)+$'"]
+    for plain in ("^a+$", r"^\(a+\)+$", "^(ab)+$", "(b|c)$"):
+        assert schema_errors({"pattern": plain}, "a" * 40 + "!")
+    assert time.monotonic() - began < 5
+
+
+def test_references_to_elsewhere_are_not_fetched() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(0.2)
+        reference = f"http://127.0.0.1:{listener.getsockname()[1]}/schema.json"
+        fetching: list[str] = []
+        asking = threading.Thread(target=lambda: fetching.extend(schema_errors({"$ref": reference}, 1)))
+        asking.start()
+        with pytest.raises(TimeoutError):
+            listener.accept()
+        asking.join(5)
+    assert "cannot be applied" in fetching[0]

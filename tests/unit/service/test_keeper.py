@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -166,6 +167,7 @@ def test_a_view_looks_and_does_not_touch(tmp_path: Path) -> None:
         assert view.alive()
         assert view.rss_bytes() > 0
         assert view.cpu_s() > 0
+        assert not replace(view, start_ticks=view.start_ticks - 1).alive()  # another process with the same pid
         with pytest.raises(NotOwner):
             view.stop()
         with pytest.raises(NotOwner):

@@ -161,6 +161,20 @@ def test_answer_is_read_although_the_server_stopped_reading() -> None:
     assert exchange.json == {"title": "too large"}
 
 
+def test_answer_is_read_although_the_server_reads_no_further_and_does_not_close() -> None:
+    done = threading.Event()
+
+    def handler(connection: socket.socket) -> None:
+        connection.recv(1000)
+        connection.sendall(answer(status="413 Too Large"))
+        done.wait(10)
+
+    with serving(handler) as url:
+        exchange = Transport(url, deadline_s=2.0).request("big", "POST", "/", b"x" * 20_000_000)
+        done.set()
+    assert exchange.status == 413
+
+
 def test_kept_connection_is_used_again_and_replaced_when_idle_closed() -> None:
     connections = itertools.count()
 
