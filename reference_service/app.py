@@ -94,6 +94,7 @@ def _lifespan(components: Components) -> Callable[[FastAPI], AbstractAsyncContex
         components.log.event("started", version=components.identity.version(), ready=failure is None)
         components.drain.install(asyncio.get_running_loop())
         yield
+        components.drain.remove()
         components.batcher.close()
         components.log.event("stopped")
         components.log.flush()

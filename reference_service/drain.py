@@ -6,6 +6,7 @@ import asyncio
 import signal
 import threading
 from types import FrameType
+from typing import Any
 
 from reference_service.readiness import Readiness
 from reference_service.request_log import RequestLog
@@ -18,18 +19,25 @@ class Drain:
         self.readiness = readiness
         self.log = log
         self.seconds = seconds
+        self.stop: Any = None
 
     def install(self, loop: asyncio.AbstractEventLoop) -> None:
         """Take over SIGTERM, once the server has set its handler."""
         if threading.current_thread() is not threading.main_thread():
             return  # signals belong to the main thread; a server in another one is stopped by its owner
-        stop = signal.getsignal(signal.SIGTERM)
+        self.stop = signal.getsignal(signal.SIGTERM)
 
         def begin(number: int, frame: FrameType | None) -> None:
-            signal.signal(signal.SIGTERM, stop)  # a second SIGTERM does not wait
+            self.remove()  # a second SIGTERM does not wait
             loop.call_soon_threadsafe(self.begin, loop)
 
         signal.signal(signal.SIGTERM, begin)
+
+    def remove(self) -> None:
+        """Give SIGTERM back."""
+        if self.stop is not None:
+            signal.signal(signal.SIGTERM, self.stop)
+            self.stop = None
 
     def begin(self, loop: asyncio.AbstractEventLoop) -> None:
         """Let whoever balances the load notice, then stop."""

@@ -159,7 +159,11 @@ class RowValidator:
         if value is msgspec.UNSET:
             return None
         longest = self.limits.user_id_length
-        if value is None or value == "" or (isinstance(value, int) and value.bit_length() > 63):
+        if (
+            value is None
+            or value == ""
+            or (isinstance(value, int) and not -LARGEST_USER_ID - 1 <= value <= LARGEST_USER_ID)
+        ):
             faults.append(Fault("$.user_id", "must be a non-empty string or a 64-bit integer"))
         elif isinstance(value, str) and len(value) > longest:
             faults.append(Fault("$.user_id", f"must have at most {longest} characters"))

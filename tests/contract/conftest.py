@@ -31,7 +31,7 @@ class Server:
 
     def client(self) -> httpx.Client:
         """A client that trusts no environment."""
-        return httpx.Client(base_url=self.url, timeout=30, trust_env=False)
+        return httpx.Client(base_url=self.url, timeout=30, trust_env=False, verify=False)
 
     def lines(self) -> list[dict[str, Any]]:
         """The JSON lines that it logged so far."""
