@@ -25,8 +25,7 @@ class GatherError(Exception):
     """A gatherer could not do its work; the message is for people."""
 
 
-@dataclass(frozen=True)
-class Envelope:
+class Envelope(msgspec.Struct, frozen=True):
     """A record as it is stored: what it is, what it was made with, how long it took, and what went wrong."""
 
     name: str
@@ -140,7 +139,7 @@ def _write(path: Path, envelope: Envelope, record: Any = None) -> None:
         _replace(path.with_suffix(".npz"), buffer.getvalue())
         record = dataclasses.replace(record, **{name: {}})
     raw = msgspec.Raw(msgspec.json.encode(record))
-    _replace(path, msgspec.json.format(msgspec.json.encode(dataclasses.replace(envelope, record=raw)), indent=1))
+    _replace(path, msgspec.json.format(msgspec.json.encode(msgspec.structs.replace(envelope, record=raw)), indent=1))
 
 
 def _replace(path: Path, data: bytes) -> None:
