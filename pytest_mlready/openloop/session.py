@@ -55,11 +55,13 @@ class Session:
         self._results: dict[str, list[LoadRun]] = {}
         self._problems: list[str] = []
         self._ended = False
+        self._watchdog: gevent.Greenlet | None = None
         runner, options = environment.runner, environment.parsed_options
-        environment.events.quit.add_listener(self._print_verdicts)
+        environment.events.quit.add_listener(self._quit)
         if isinstance(runner, WorkerRunner):
             runner.register_message(_SHARE, self._take_share)
             return
+        environment.events.test_start.add_listener(self._start)
         workers = 1
         if isinstance(runner, MasterRunner):
             workers = options.expect_workers
@@ -94,6 +96,12 @@ class Session:
     def _take_share(self, msg: Any, **_: Any) -> None:
         self._share = (msg.data["index"], msg.data["count"])
 
+    def _start(self, **_: Any) -> None:
+        """Before each run: with the web page there may be several."""
+        self._results.clear()
+        self._problems.clear()
+        self._ended = False
+
     def _deal(self, **_: Any) -> None:
         runner = self._environment.runner
         workers = [one.id for one in runner.clients.ready]
@@ -101,7 +109,9 @@ class Session:
         for index, worker in enumerate(workers):
             runner.send_message(_SHARE, {"index": index, "count": len(workers)}, client_id=worker)
         longest = sum(self._plan(one).longest_s for one in self._environment.user_classes)
-        gevent.spawn_later(longest + _PATIENCE_S, self._give_up)
+        if self._watchdog is not None:
+            self._watchdog.kill(block=False)
+        self._watchdog = gevent.spawn_later(longest + _PATIENCE_S, self._give_up)
 
     def _give_up(self) -> None:
         if not self._ended:
@@ -148,9 +158,12 @@ class Session:
     def _plan(self, user_class: type[OpenLoopUser]) -> Plan:
         return user_class(self._environment).plan()
 
-    def _print_verdicts(self, **_: Any) -> None:
-        if isinstance(self._environment.runner, WorkerRunner):
-            return
+    def _quit(self, **_: Any) -> None:
+        """Locust has printed its tables: the verdicts come last. With the web page they stand there already."""
+        if self._environment.web_ui is None and not isinstance(self._environment.runner, WorkerRunner):
+            self._print_verdicts()
+
+    def _print_verdicts(self) -> None:
         for line in [*(one.line for one in self._outcomes()), *self._problems]:
             print(line, flush=True)
 

@@ -48,6 +48,16 @@ def test_waiting_for_a_free_place_counts_as_response_time_and_not_as_service_tim
     assert load.generator.lateness_p50_s < 0.05
 
 
+def test_a_service_below_the_rate_is_slow_and_the_generator_is_not_to_blame(server: Server, tmp_path: Path) -> None:
+    # 50 answers a second at most, 100 asked for: the queue grows by 50 each second.
+    load = run(replace(plan_of(server("lock"), tmp_path, 100, 3), warmup_s=0))
+    assert load.classes[0].offered == load.classes[0].sent == 300
+    assert np.quantile(load.series["response_s"], 0.9) > 0.8
+    assert np.quantile(load.series["service_s"], 0.9) > 0.8
+    assert load.generator.lateness_p50_s < 0.05
+    assert load.generator.connections > 50
+
+
 def test_beyond_the_backlog_requests_are_dropped_and_counted(server: Server, tmp_path: Path) -> None:
     load = run(replace(plan_of(server("slow"), tmp_path, 100, 2), pool=2, backlog=3, warmup_s=0))
     (health,) = load.classes

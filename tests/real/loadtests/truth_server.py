@@ -1,7 +1,8 @@
 """A server whose latencies are known: `python truth_server.py MODE`; prints its port, then serves until killed.
 
-Modes: `fast`; `stall` (freezes 300 ms every 2 s); `slow` (100 ms each); `never` (no answer); `count` (closes each
-connection after 5 answers, without saying so); `idle` (closes connections that are idle for 50 ms); `errors` (500).
+Modes: `fast`; `stall` (freezes 300 ms every 2 s); `slow` (100 ms each); `lock` (20 ms each, one at a time); `never`
+(no answer); `count` (closes each connection after 5 answers, without saying so); `idle` (closes connections that are
+idle for 50 ms); `errors` (500).
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import threading
 import time
 
 PERIOD_S, FREEZE_S, SLOW_S, IDLE_S = 2.0, 0.3, 0.1, 0.05
+LOCK, LOCKED_S = threading.Lock(), 0.02
 GOOD = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 BAD = b"HTTP/1.1 422 Unprocessable Content\r\nContent-Length: 2\r\n\r\nno"
 ERROR = b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 2\r\n\r\nno"
@@ -25,6 +27,9 @@ def answer(mode: str, head: bytes, body: bytes, began: float) -> bytes:
             time.sleep(FREEZE_S - phase)
     elif mode == "slow":
         time.sleep(SLOW_S)
+    elif mode == "lock":
+        with LOCK:
+            time.sleep(LOCKED_S)
     elif mode == "never":
         time.sleep(60)
     elif mode == "errors":
