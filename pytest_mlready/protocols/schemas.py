@@ -38,7 +38,7 @@ def schema_errors(schema: Mapping[str, Any], value: object) -> list[str]:
             if len(found) >= MAX_ERRORS:
                 break
     except RecursionError:
-        found.append("the schema refers to itself without end")
+        found.append("the schema cannot be applied: it is nested, or refers to itself, without end")
     except Exception as error:  # any other failure is the schema's, which the target wrote
         found.append(f"the schema cannot be applied: {type(error).__name__}: {str(error)[:300]}")
     return found

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import httpx
 
 from pytest_mlready.records import Exchange
 from pytest_mlready.service.transport import Transport
+
+if TYPE_CHECKING:
+    from pytest_mlready.service.target import Target
 
 _HOP = frozenset({"connection", "transfer-encoding", "content-encoding", "content-length"})
 _ERRORS: dict[str, type[httpx.RequestError]] = {
@@ -55,3 +60,9 @@ class GuardedTransport(httpx.BaseTransport):
         return self._transport.request(
             "client", request.method, path, request.read(), headers, keep_alive=self._keep_alive, deadline_s=deadline_s
         )
+
+
+def client(target: Target) -> httpx.Client:
+    """A client at the target's URL, with its headers, that follows no redirects and asks no environment."""
+    guarded = GuardedTransport(target.transport())
+    return httpx.Client(base_url=target.url, transport=guarded, follow_redirects=False, trust_env=False, timeout=None)

@@ -8,7 +8,10 @@ import time
 import httpx
 import pytest
 
+from pytest_mlready.protocols.json_mapping import JsonMapping
+from pytest_mlready.service import httpx_transport
 from pytest_mlready.service.httpx_transport import GuardedTransport
+from pytest_mlready.service.target import Target
 from pytest_mlready.service.transport import Transport
 from tests.unit.service.raw_server import Handler, answer, read_request, replying, serving
 from tests.unit.service.routes import routed
@@ -59,3 +62,18 @@ def slow(connection: object) -> None:
 def test_failures_are_httpx_exceptions(handler: Handler, error: type[Exception]) -> None:
     with serving(handler) as url, client(url, deadline_s=0.5, max_body=1000) as http, pytest.raises(error):
         http.get("/")
+
+
+def test_a_targets_client_has_its_headers_and_follows_nothing() -> None:
+    seen: list[bytes] = []
+
+    def handler(connection: object) -> None:
+        seen.append(read_request(connection))  # type: ignore[arg-type]
+        connection.sendall(answer(status="307 Moved", headers="Location: /x\r\n"))  # type: ignore[attr-defined]
+
+    with serving(handler) as url:
+        target = Target(url, JsonMapping(), {}, None, frozenset(), headers=(("Authorization", "Bearer secret"),))
+        with httpx_transport.client(target) as http:
+            assert http.get("/predict").status_code == 307
+    assert len(seen) == 1
+    assert b"Authorization: Bearer secret" in seen[0]
