@@ -86,7 +86,7 @@ class Run:
     def name(self) -> str:
         """What people call the service: as declared, else as its info route has it."""
         facts = self.before or {}
-        said = [facts.get(f"info.{key}", "").strip("'") for key in ("name", "model_name", "version", "model_version")]
+        said = [facts.get(f"info.{key}", "") for key in ("name", "model_name", "version", "model_version")]
         return self.settings.service.name or " ".join(one for one in said if one) or "the service"
 
     def start(self) -> None:

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pytest_mlready.service.target import Target
 
-MAX_FACTS = 200
+MAX_FACTS = 5_000
 
 
 def facts(target: Target) -> dict[str, str] | None:
-    """Every stable scalar of the info and health routes by its path, and the process we started; None if it is silent.
+    """Every stable scalar at the top of the info and health documents, and the process we started; None if it is silent.
 
-    Asked twice: what differs between two answers (a clock, a request id) identifies nothing.
+    What lies deeper is told by one digest. Asked twice: what differs between two answers (a clock, a request id)
+    identifies nothing.
     """
     first, second = _read(target), _read(target)
     if first is None or second is None:
         return None
-    return {key: value for key, value in first.items() if second.get(key) == value}
+    stable = {key: value for key, value in first.items() if second.get(key) == value}
+    deep = {key: value for key, value in stable.items() if key.count(".") + key.count("[") > 1}
+    known = {key: value for key, value in stable.items() if key not in deep}
+    if deep:
+        known["details (sha256)"] = hashlib.sha256(repr(sorted(deep.items())).encode()).hexdigest()[:16]
+    return known
 
 
 def _read(target: Target) -> dict[str, str] | None:
@@ -47,4 +54,4 @@ def _scalars(value: Any, path: str) -> Iterator[tuple[str, str]]:
         for index, inner in enumerate(value):
             yield from _scalars(inner, f"{path}[{index}]")
     else:
-        yield path, repr(value)[:200]
+        yield path, str(value)[:200]
