@@ -21,7 +21,8 @@ LIMIT_MS = 3.0
 LIMIT_MODULES = 4
 BASE = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
 OURS = ("-p", "pytest_mlready.plugin")
-ENVIRONMENT = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "PYTEST"))}
+ENVIRONMENT["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
 LIST_MODULES = "def test_one():\n    import sys\n    print('MODULES', *sorted(sys.modules))\n"
 
 
@@ -34,6 +35,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as directory:
         Path(directory, "pytest.ini").write_text("[pytest]\n")
         Path(directory, "test_one.py").write_text("def test_one():\n    pass\n")
+        ENVIRONMENT["PYTHONPYCACHEPREFIX"] = str(Path(directory, "pycache"))
+        _cpu_ms(directory, *OURS)  # the first start compiles
         without, with_plugin = [], []
         for _ in range(11 if options.quick else 61):
             without.append(_cpu_ms(directory))

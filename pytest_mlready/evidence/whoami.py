@@ -13,7 +13,7 @@ MAX_FACTS = 5_000
 
 
 def facts(target: Target) -> dict[str, str] | None:
-    """Every stable scalar at the top of the info and health documents, and the process we started; None if it is silent.
+    """Every stable scalar at the top of the info and health documents, and our process; None if it is silent.
 
     What lies deeper is told by one digest. Asked twice: what differs between two answers (a clock, a request id)
     identifies nothing.
