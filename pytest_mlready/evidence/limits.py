@@ -70,7 +70,8 @@ def _sent(transport: Transport, case: str, path: str, body: bytes, mapping: Json
 def _oversize(context: Context) -> Iterator[tuple[str, str, bytes]]:
     mapping, contract, row = context.target.mapping, context.settings.contract, context.rows[0]
     single = mapping.encode_row(row)
-    over: list[tuple[str, int]] = [(f"a body of {FAR_BYTES >> 20} MiB", FAR_BYTES)]
+    far = max(FAR_BYTES, 2 * (contract.max_body_bytes or 0))
+    over: list[tuple[str, int]] = [(f"a body of {far >> 20} MiB", far)]
     if contract.max_body_bytes is not None:
         size = contract.max_body_bytes + OVER_BYTES
         over.insert(0, (f"a body of {size} bytes, {OVER_BYTES} over the cap", size))
@@ -82,7 +83,8 @@ def _oversize(context: Context) -> Iterator[tuple[str, str, bytes]]:
         count = contract.max_batch_rows + 1
         yield f"a batch of {count} rows, one over the cap", mapping.batch_route, _batch(mapping, row, count)
     count = max(2, min(FAR_ROWS, FAR_BYTES // (len(single) + 1)))
-    yield f"a batch of {count} rows", mapping.batch_route, _batch(mapping, row, count)
+    if count > (contract.max_batch_rows or 0) + 1:
+        yield f"a batch of {count} rows", mapping.batch_route, _batch(mapping, row, count)
 
 
 def _batch(mapping: JsonMapping, row: Row, count: int) -> bytes:

@@ -1,0 +1,178 @@
+"""Checks of how bad input is taken: refused by the client's fault, at once, in words fit for a client."""
+
+from __future__ import annotations
+
+from pytest_mlready.catalogue import check
+from pytest_mlready.checks.leaks import leak
+from pytest_mlready.checks.refusals import SERVICE, UNDECIDED, fault, judge_refusals, verdict
+from pytest_mlready.finding import Finding, Measurement, Status, failed, inconclusive, passed
+from pytest_mlready.records import BadRequests, Exchange, Limits
+from pytest_mlready.settings import Settings
+
+SLOW_S = 5.0
+MEMORY_MARGIN = 64 * 1024 * 1024
+MEMORY_FACTOR = 2
+
+
+@check(
+    "contract.reject_missing",
+    "must",
+    remedy="Validate that every required part is there before the handler reads it, and answer 422 with its place.",
+)
+def reject_missing(bad_requests: BadRequests, settings: Settings) -> Finding:
+    """A request whose input is missing, null or empty is refused with 4xx.
+
+    A missing key that ends in a 500 pages the operator for the client's mistake, and one that is filled in silently
+    gets a confident answer to an empty question.
+    """
+    accepts = settings.inputs.missing == "accept"
+    strict, lenient = ("missing",), ("missing_value",)
+    return judge_refusals(bad_requests, strict, lenient) if accepts else judge_refusals(bad_requests, strict + lenient)
+
+
+@check(
+    "contract.reject_arity",
+    "must",
+    remedy="Compare the number of values with the number of features the model was trained on, and answer 422.",
+)
+def reject_arity(bad_requests: BadRequests, settings: Settings) -> Finding:
+    """A row with too few or too many features is refused with 4xx.
+
+    A model that takes any length has shifted, padded or cut the row: every feature after the slip is another's.
+    """
+    lenient = ("absent_feature",)
+    if settings.inputs.missing == "accept":
+        return judge_refusals(bad_requests, ("arity",), lenient)
+    return judge_refusals(bad_requests, ("arity", *lenient))
+
+
+@check(
+    "contract.reject_nonfinite",
+    "must",
+    remedy="Refuse NaN, infinities and numbers beyond a double with 422 before the model and before the error is "
+    "written: an echoed NaN breaks the error's own JSON.",
+)
+def reject_nonfinite(bad_requests: BadRequests, settings: Settings) -> Finding:
+    """NaN, infinities and numbers beyond a double are refused with 4xx, and no answer has NaN in it.
+
+    Python parses NaN from JSON without a word; it passes through arithmetic, and what comes out is no JSON at all.
+    """
+    if not bad_requests.of("nonfinite", "nan") and bad_requests.stopped is None:
+        return Finding(Status.NOT_APPLICABLE, "no feature of the sample rows is a number")
+    if settings.inputs.missing == "accept":
+        return judge_refusals(bad_requests, ("nonfinite",), ("nan",))
+    return judge_refusals(bad_requests, ("nonfinite", "nan"))
+
+
+@check(
+    "contract.reject_malformed",
+    "must",
+    remedy="Let one error handler turn parse errors, wrong media types and wrong methods into 400, 415, 405 as JSON.",
+)
+def reject_malformed(bad_requests: BadRequests) -> Finding:
+    """Bad JSON, a wrong media type and a wrong method are answered 400, 405, 415 or 422, and not as a web page.
+
+    Malformed requests arrive every day, from scanners alone; each that ends in a 500 is an alarm and a worker's time.
+    """
+    before, after = bad_requests.canary_before.exchange, bad_requests.canary_after.exchange
+    found = judge_refusals(bad_requests, ("malformed", "media_type", "method"), ("no_media_type",))
+    if found.status is not Status.PASS:
+        return found
+    pages = [one for one in bad_requests.of("malformed", "media_type") if _is_page(one)]
+    if pages:
+        return verdict([(one, "was refused with a web page instead of JSON") for one in pages])
+    if before.ok and not after.ok:
+        return verdict([(after, f"after the bad requests, a good one was answered {after.outcome}")])
+    return found
+
+
+@check(
+    "contract.reject_coercion",
+    "should",
+    remedy='Parse strictly (in pydantic: `strict=True`, `extra="forbid"`), or document what else is taken.',
+)
+def reject_coercion(bad_requests: BadRequests) -> Finding:
+    """Text and booleans in the place of numbers are refused, and so are fields that nobody documented.
+
+    A misspelt field or a number in quotes is a client's bug; taken silently, it shows only in the model's accuracy.
+    """
+    return judge_refusals(bad_requests, ("coercion", "unknown_field"), ("duplicate_key", "empty_batch"))
+
+
+@check(
+    "contract.no_leak",
+    "must",
+    remedy="Answer errors from a fixed set of messages, and write the exception to the log with the request's id.",
+)
+def no_leak(bad_requests: BadRequests) -> Finding:
+    """No error answer carries a stack, a file's path, an exception or a library's words.
+
+    They tell an attacker which code runs where, and a client's code comes to depend on them.
+    """
+    bodies = [one.exchange for one in bad_requests.probes if one.exchange.body and (one.exchange.status or 0) >= 400]
+    leaks = [(one, None if (what := leak(one.text)) is None else f"the answer shows {what}") for one in bodies]
+    if not bodies:
+        return inconclusive(f"none of {len(bad_requests.probes)} bad requests was answered with an error body")
+    found = verdict(leaks)
+    if found.status is Status.FAIL:
+        return found
+    return passed(f"{len(bodies)} error answers show nothing of the inside", found.measurement)
+
+
+@check(
+    "contract.size_limit",
+    "must",
+    remedy="Cap the body while it is read (413) and the rows of a batch (422), and declare both in [contract].",
+)
+def size_limit(limits: Limits) -> Finding:
+    """A body or batch over the cap is refused with 413, 422 or 400, at once and in bounded memory.
+
+    Without a cap, one client can take all of the memory with a single request.
+    """
+    if not limits.ordinary.exchange.ok:
+        return inconclusive(f"an ordinary request was answered {limits.ordinary.exchange.outcome}: nothing is proven")
+    judged = [(one, _oversize_fault(one)) for one in limits.oversize]
+    cut = [one for one in limits.oversize if one.failure in {"reset", "closed"}]
+    if any(reason for _, reason in judged):
+        found = verdict(judged)
+        return failed(found.summary, found.measurement, details=found.details, replay=_replay(limits, judged))
+    if limits.rss_before is not None and limits.rss_peak is not None:
+        grown, bound = limits.rss_peak - limits.rss_before, MEMORY_FACTOR * max(limits.sizes, default=0) + MEMORY_MARGIN
+        if grown > bound:
+            what = f"memory grew by {grown >> 20} MiB while oversize requests were refused, more than {bound >> 20} MiB"
+            return failed(what, Measurement(grown, "B", n=len(limits.oversize), limit=bound))
+    if cut or not limits.oversize:
+        what = (
+            f"{cut[0].case}: the connection was cut ({cut[0].failure}) without an answer" if cut else "nothing was sent"
+        )
+        return inconclusive(f"{what}: answer 413 and keep reading for a moment, so that the client sees it")
+    if any(one.status in UNDECIDED for one in limits.oversize):
+        return verdict(judged)
+    slowest = max(limits.oversize, key=lambda one: one.elapsed_s)
+    summary = f"{len(judged)} oversize requests were refused with {', '.join(sorted({o.outcome for o, _ in judged}))}"
+    return passed(f"{summary}, the slowest in {slowest.elapsed_s:.3f} s", Measurement(
+        slowest.elapsed_s, "s", n=len(judged), limit=SLOW_S))  # fmt: skip
+
+
+def _oversize_fault(exchange: Exchange) -> str | None:
+    if exchange.failure in {"reset", "closed"}:
+        return None
+    if exchange.elapsed_s > SLOW_S and exchange.status is not None:
+        return f"was answered {exchange.status} only after {exchange.elapsed_s:.1f} s"
+    return fault(exchange)
+
+
+def _replay(limits: Limits, judged: list[tuple[Exchange, str | None]]) -> str:
+    """A valid row with white space after it, as long as what was sent."""
+    at, one = next((at, one) for at, (one, reason) in enumerate(judged) if reason is not None)
+    size = limits.sizes[at] if at < len(limits.sizes) else 0
+    if "batch" in one.case:
+        return f"# send {one.case} ({size} bytes) to {SERVICE}{one.path}"
+    body = limits.ordinary.exchange.request_body.decode("utf-8", "replace").replace("'", "'\\''")
+    send = f"curl -sS -i -H 'Content-Type: application/json' --data-binary @- {SERVICE}{one.path}"
+    return f"(printf '%s' '{body}'; head -c {size} /dev/zero | tr '\\0' ' ') | {send}"
+
+
+def _is_page(exchange: Exchange) -> bool:
+    media = (exchange.header("content-type") or "").lower()
+    return "text/html" in media or exchange.body[:200].lstrip().lower().startswith((b"<!doctype", b"<html"))
