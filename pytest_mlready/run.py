@@ -95,6 +95,7 @@ class Run:
         Raises:
             SettingsError: how to speak to it cannot be found out and is not declared, or is declared wrong.
         """
+        from pytest_mlready.evidence.acquaintance import acquainted
         from pytest_mlready.protocols.detect import DetectError
         from pytest_mlready.service import target
 
@@ -113,6 +114,7 @@ class Run:
                 self.target = target.launch(command=service.command, cwd=cwd, run_dir=self.directory, **known)
             else:
                 self.target = target.attach(url=str(service.url), **known)
+            self.target = acquainted(self.target, self.rows, service.json)
         except target.StartError as error:
             self.problem = str(error)
         except (DetectError, ValueError) as error:
