@@ -38,7 +38,7 @@ def gather(context: Context) -> Answers:
         singles = tuple(ask_one(context, one, transport=transport, keep_alive=True) for one in indices)
         repeats = _asked_again(context, rng.sample(indices, len(indices)), transport, fresh=True)
         batches = _batches(context, indices, transport, rng) if context.target.mapping.batch_route else ()
-        mixed, mixed_batch = _mixed(context, transport, rng, until)
+        mixed, mixed_again, mixed_batch = _mixed(context, transport, rng, until)
         for number in range(1, ROUNDS):
             if time.monotonic() < until:
                 order = rng.sample(indices, len(indices))
@@ -46,7 +46,7 @@ def gather(context: Context) -> Answers:
         echoes, sent_ids, logged_ids = _echoes(context, transport, indices[0])
     together = [*singles, *mixed, *batches, *([mixed_batch] if mixed_batch else [])]
     problems = _schema_problems(context.target.openapi, [one.exchange for one in together])
-    return Answers(singles, repeats, batches, mixed, mixed_batch, echoes, sent_ids, logged_ids, problems)
+    return Answers(singles, repeats, batches, mixed, mixed_again, mixed_batch, echoes, sent_ids, logged_ids, problems)
 
 
 def _asked_again(context: Context, order: Sequence[int], transport: Transport, *, fresh: bool) -> tuple[Answered, ...]:
@@ -77,24 +77,29 @@ def _batches(
 
 def _mixed(
     context: Context, transport: Transport, rng: random.Random, until: float
-) -> tuple[tuple[Answered, ...], Answered | None]:
-    """Mixes asked singly, while there is time, then together."""
+) -> tuple[tuple[Answered, ...], tuple[Answered, ...], Answered | None]:
+    """Mixes asked singly, while there is time, then together, then singly again."""
     mapping = context.target.mapping
     rows = mixed_rows(context.rows, MIXED, rng)
-    asked: list[Answered] = []
-    for at, row in enumerate(rows):
-        if asked and time.monotonic() > until:
-            break
-        body = mapping.encode_row(row)
-        exchange = predict(context.target, f"mixed row {at}", body, transport=transport, keep_alive=True)
-        asked.append(decoded_one(mapping, exchange, at))
-    together = rows[: len(asked)][: context.settings.contract.max_batch_rows]
-    if mapping.batch_route is None:
-        return tuple(asked), None
-    body = mapping.encode_batch(together)
-    case = f"batch of {len(together)} mixed rows"
-    exchange = predict(context.target, case, body, path=mapping.batch_route, transport=transport)
-    return tuple(asked), decoded_batch(mapping, exchange, range(len(together)))
+
+    def asked(case: str) -> tuple[Answered, ...]:
+        made: list[Answered] = []
+        for at, row in enumerate(rows):
+            if made and time.monotonic() > until:
+                break
+            body = mapping.encode_row(row)
+            exchange = predict(context.target, case.format(at), body, transport=transport, keep_alive=True)
+            made.append(decoded_one(mapping, exchange, at))
+        return tuple(made)
+
+    first = asked("mixed row {}")
+    batch: Answered | None = None
+    if mapping.batch_route is not None:
+        together = rows[: len(first)][: context.settings.contract.max_batch_rows]
+        case, body = f"batch of {len(together)} mixed rows", mapping.encode_batch(together)
+        exchange = predict(context.target, case, body, path=mapping.batch_route, transport=transport)
+        batch = decoded_batch(mapping, exchange, range(len(together)))
+    return first, asked("mixed row {} again"), batch
 
 
 def _echoes(

@@ -23,6 +23,7 @@ TRAFFIC_S = 0.5
 """So long before the signal the clients begin; half way through, the half-sent requests."""
 REST_AFTER_S = 0.15
 """After the signal, before the second halves: time enough for a service that is about to drop them."""
+WARM_S = 10.0
 STOP_S = 0.5
 """After the exit, before processes that are left are counted."""
 Request = tuple[float, float, str]
@@ -42,8 +43,7 @@ def gather(context: Context) -> Drain:
         if instance is None:
             raise GatherError("the fresh instance has no process")
         own = Context(fresh, context.settings, context.rows, context.seed, context.budget_s)
-        if not (warm := ask_one(own, 0)).exchange.ok:
-            raise GatherError(f"the fresh instance answered a sample row with {warm.exchange.outcome}")
+        _warm(own)
         with ThreadPoolExecutor(CLIENTS) as threads:
             stop = threading.Event()
             clients = [threads.submit(_client, own, at, stop, budget_s) for at in range(CLIENTS)]
@@ -61,6 +61,15 @@ def gather(context: Context) -> Drain:
         left_behind = _left_behind(instance) if code is not None else 0
     requests = tuple(_since(one, signalled) for one in begun if one[0] < signalled < one[1])
     return Drain(requests, half_sent, ready_after, code, waited_s, left_behind)
+
+
+def _warm(context: Context) -> None:
+    """Wait for a first answer: whether readiness told the truth is another check's business."""
+    until = time.monotonic() + WARM_S
+    while not (first := ask_one(context, 0)).exchange.ok:
+        if time.monotonic() > until:
+            raise GatherError(f"the fresh instance answers a sample row with {first.exchange.outcome}")
+        time.sleep(0.05)
 
 
 def _client(context: Context, at: int, stop: threading.Event, deadline_s: float) -> Request | None:

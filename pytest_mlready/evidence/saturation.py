@@ -19,6 +19,8 @@ RATE = 3_000.0
 """More than a Python service answers on one core; what finds no free connection is dropped, as planned."""
 CONNECTIONS = 64
 PACE_S = 0.025
+ASKING = 4
+"""So many ask each role in turn, so that one answer that takes seconds does not stay the only one."""
 IDLE_S = 0.5
 START_S = 3.0
 """What the load process takes to start, and the service to answer what is in flight at the end."""
@@ -38,7 +40,10 @@ def gather(context: Context) -> Saturation:
     if not roles:
         raise GatherError("neither a health nor a readiness route is known: declare them in [service.paths]")
     duration_s = max(SHORTEST_S, context.budget_s - START_S + 1.0)
-    with tempfile.TemporaryDirectory(prefix="mlready-load-") as output, ThreadPoolExecutor(1 + len(roles)) as threads:
+    with (
+        tempfile.TemporaryDirectory(prefix="mlready-load-") as output,
+        ThreadPoolExecutor(1 + ASKING * len(roles)) as threads,
+    ):
         plan = Plan(
             url=context.target.url,
             scenario="saturation",
@@ -80,16 +85,20 @@ def _roles(context: Context) -> dict[str, str]:
 def _asked(
     context: Context, threads: ThreadPoolExecutor, roles: Mapping[str, str], until: float, stop: threading.Event
 ) -> tuple[HealthProbe, ...]:
-    """Ask every role at the pace, each in a thread of its own, until a time or the end of the load."""
-    asking = [threads.submit(_ask, context, role, path, until, stop) for role, path in roles.items()]
+    """Ask every role at the pace, from several threads in turn, until a time or the end of the load."""
+    start = time.monotonic()
+    asking = [
+        threads.submit(_ask, context, role, path, start + at * PACE_S, until, stop)
+        for role, path in roles.items()
+        for at in range(ASKING)
+    ]
     return tuple(probe for one in asking for probe in one.result())
 
 
-def _ask(context: Context, role: str, path: str, until: float, stop: threading.Event) -> list[HealthProbe]:
+def _ask(context: Context, role: str, path: str, due: float, until: float, stop: threading.Event) -> list[HealthProbe]:
     """One question after the other on a kept connection; one that takes longer than the pace delays the next."""
     probes: list[HealthProbe] = []
     with context.target.transport(deadline_s=TIMEOUT_S) as transport:
-        due = time.monotonic()
         while due < until and not stop.is_set():
             time.sleep(max(0.0, due - time.monotonic()))
             late = time.monotonic() - due
@@ -97,5 +106,5 @@ def _ask(context: Context, role: str, path: str, until: float, stop: threading.E
             exchange = transport.request(role, "GET", path, keep_alive=True)
             took = time.monotonic() - started
             probes.append(HealthProbe(role, path, late, took, exchange.outcome))
-            due = max(due + PACE_S, time.monotonic())
+            due = max(due + ASKING * PACE_S, time.monotonic())
     return probes

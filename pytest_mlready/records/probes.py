@@ -145,7 +145,7 @@ class Answers:
     `singles` one request a row, first to last; `repeats` the same rows again, spread over the gather and over fresh
     connections; `batches` the rows together, in several orders and with duplicates (empty: no batch route).
     `mixed` are valid rows made from the samples by seeded mixes, where answers vary most: their `rows` are positions
-    in `mixed`, and they stand together in `mixed_batch` in that order. `schema_problems` say how answers with a 2xx
+    in `mixed`; they are asked again in `mixed_again` and stand together in `mixed_batch`, in that order. `schema_problems` say how answers with a 2xx
     status break the schema that the service documents, one sentence each.
     `request_ids_sent` were given by us in the X-Request-ID header, in the order of `echoes`; `logged_ids` are those
     of them found in the service's log (None: no log to read).
@@ -155,6 +155,7 @@ class Answers:
     repeats: tuple[Answered, ...]
     batches: tuple[Answered, ...] = ()
     mixed: tuple[Answered, ...] = ()
+    mixed_again: tuple[Answered, ...] = ()
     mixed_batch: Answered | None = None
     echoes: tuple[Exchange, ...] = ()
     request_ids_sent: tuple[str, ...] = ()
