@@ -7,10 +7,9 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
-from starlette.responses import PlainTextResponse
 
 from reference_service.inputs import ModelContract
-from reference_service.openapi.schemas import VERSION, reference, schemas
+from reference_service.openapi.schemas import TEXT, VERSION, reference, schemas
 from reference_service.problems import MEDIA_TYPE
 from reference_service.settings import Limits
 
@@ -54,29 +53,20 @@ class Interface:
         self.contract = contract
         self.limits = limits
 
-    def route(self, method: str, path: str) -> dict[str, Any]:
-        """What FastAPI is told of a route."""
+    def operation(self, method: str, path: str) -> dict[str, Any]:
+        """The operation object of one of our routes."""
         name, summary, answer, refusals = _OPERATIONS[method, path]
-        responses: dict[int | str, dict[str, Any]] = {200: self.answer(path, answer)}
+        responses = {"200": self.answer(path, answer)}
         for status in sorted({*refusals, *_EVERYWHERE}):
-            responses[status] = _refusal(status)
+            responses[str(status)] = _refusal(status)
         if path == "/health":
-            responses[503] = {**self.answer(path, "Health"), "description": "Not ready."}
-        extra: dict[str, Any] = {}
+            responses["503"] = {**self.answer(path, "Health"), "description": "Not ready."}
+        found: dict[str, Any] = {"operationId": name, "summary": summary, "responses": responses}
         if method == "POST":
-            extra["requestBody"] = self.request(path)
+            found["requestBody"] = self.request(path)
         if "{version}" in path:
-            extra["parameters"] = [{"name": "version", "in": "path", "required": True, "schema": VERSION}]
-        described: dict[str, Any] = {
-            "operation_id": name,
-            "summary": summary,
-            "description": " ",
-            "responses": responses,
-            "openapi_extra": extra,
-        }
-        if path == "/metrics":
-            described["response_class"] = PlainTextResponse
-        return described
+            found["parameters"] = [{"name": "version", "in": "path", "required": True, "schema": VERSION}]
+        return found
 
     def answer(self, path: str, schema: str | None) -> dict[str, Any]:
         """The 200 response of a route."""
@@ -86,6 +76,8 @@ class Interface:
             found["content"] = {"application/json": {"schema": reference(schema), **self.example(path)}}
         elif path == "/openapi.json":
             found["content"] = {"application/json": {"schema": {"type": "object"}}}
+        else:
+            found["content"] = {"text/plain": {"schema": TEXT}}
         return found
 
     def request(self, path: str) -> dict[str, Any]:
@@ -119,15 +111,15 @@ class Interface:
     def document(self, app: FastAPI) -> dict[str, Any]:
         """The whole document, for the routes that the application has by now."""
         found = get_openapi(title=app.title, version=app.version, routes=app.routes)
-        headers = {
-            "X-Request-ID": {
-                "description": "The request's id: a sane incoming one, else new.",
-                "schema": {"type": "string"},
-            },
-            "X-Model-Version": {"description": "The version that serves.", "schema": {"type": "string"}},
-        }
+        served = {path for route in app.routes if (path := getattr(route, "path", None))}
+        for method, path in _OPERATIONS:
+            if path in served:
+                found["paths"].setdefault(path, {})[method.lower()] = self.operation(method, path)
         parts = found.setdefault("components", {})
-        parts["headers"] = headers
+        parts["headers"] = {
+            "X-Request-ID": {"description": "The request's id: a sane one sent, else new.", "schema": TEXT},
+            "X-Model-Version": {"description": "The version that serves.", "schema": TEXT},
+        }
         parts.setdefault("schemas", {}).update(schemas(self.contract, self.limits))
         return found
 

@@ -7,7 +7,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from typing import Any
 import httpx
 import pytest
 
+from reference_service.app import create_app
+from reference_service.components import Components
 from reference_service.train import train_missing
 
 STARTS_WITHIN = 60.0
@@ -54,6 +57,18 @@ def golden(models: Path, name: str, version: str) -> dict[str, Any]:
     """The answers computed offline when a version was trained."""
     found: dict[str, Any] = json.loads((models / name / version / "golden.json").read_text())
     return found
+
+
+@asynccontextmanager
+async def client_of(components: Components) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of an application in this process, started and stopped as a server would."""
+    app = create_app(components)
+    transport = httpx.ASGITransport(app)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=transport, base_url="http://app") as client,
+    ):
+        yield client
 
 
 @pytest.fixture(scope="session")

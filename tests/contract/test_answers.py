@@ -13,10 +13,9 @@ from typing import Any
 import httpx
 import pytest
 
-from reference_service.app import create_app
 from reference_service.components import build_components
 from reference_service.settings import Settings
-from tests.contract.conftest import Server, golden
+from tests.contract.conftest import Server, client_of, golden
 
 MODELS = [("breast-cancer", "1.0.0"), ("breast-cancer", "2.0.0"), ("diabetes", "1.0.0"), ("diabetes", "2.0.0")]
 JSON = {"Content-Type": "application/json"}
@@ -42,12 +41,7 @@ def same(answer: dict[str, Any], expected: dict[str, Any], tolerance: float) -> 
 
 async def answered_in_process(settings: Settings, rows: list[list[float]]) -> tuple[list[Any], Any]:
     """The answers to rows one by one and as a batch, without a process and a port for each model."""
-    app = create_app(build_components(settings))
-    transport = httpx.ASGITransport(app)
-    async with (
-        app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=transport, base_url="http://app") as client,
-    ):
+    async with client_of(build_components(settings)) as client:
         singles = [(await client.post("/predict", json={"features": row})).json() for row in rows]
         return singles, (await client.post("/predict/batch", json={"instances": rows})).json()
 

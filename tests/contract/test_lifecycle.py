@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import shutil
 import signal
@@ -16,7 +17,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.contract.conftest import Server, Start
+from reference_service.__main__ import settings_of
+from reference_service.components import build_components
+from tests.contract.conftest import Server, Start, client_of
 
 
 def test_probes_of_a_good_server(client: httpx.Client) -> None:
@@ -25,22 +28,27 @@ def test_probes_of_a_good_server(client: httpx.Client) -> None:
     assert client.get("/health").json() == {"status": "ok", "model_loaded": True, "model_version": "1.0.0"}
 
 
-def test_a_broken_model_is_the_servers_fault_and_not_ready(start: Start, row: list[float]) -> None:
-    broken = start("--drill", "broken-model")
-    with broken.client() as client:
-        for path, fields in (("/predict", {"features": row}), ("/predict/batch", {"instances": [row] * 200})):
-            answer = client.post(path, json=fields)
-            assert answer.status_code == 500
-            assert answer.headers["content-type"] == "application/problem+json"
-            assert "drill" not in answer.text
-            assert client.post(path, json={}).status_code == 422
-        assert client.get("/health/ready").status_code == 503
-        assert client.get("/health").status_code == 503
-        assert client.get("/health").json()["status"] == "unavailable"
-        assert client.get("/health/live").status_code == 200
-        assert 'status="500"' in client.get("/metrics").text
-    failures = [line for line in broken.lines() if line.get("event") == "failure"]
-    assert failures
+def test_a_broken_model_is_the_servers_fault_and_not_ready(
+    models: Path, row: list[float], capfd: pytest.CaptureFixture[str]
+) -> None:
+    async def scenario() -> None:
+        settings = settings_of(["--drill", "broken-model", "--models", str(models)])
+        async with client_of(build_components(settings)) as client:
+            for path, fields in (("/predict", {"features": row}), ("/predict/batch", {"instances": [row] * 200})):
+                answer = await client.post(path, json=fields)
+                assert answer.status_code == 500
+                assert answer.headers["content-type"] == "application/problem+json"
+                assert "drill" not in answer.text
+                assert (await client.post(path, json={})).status_code == 422
+            for path, status in (("/health/ready", 503), ("/health", 503), ("/health/live", 200)):
+                assert (await client.get(path)).status_code == status
+            assert (await client.get("/health")).json()["status"] == "unavailable"
+            assert 'status="500"' in (await client.get("/metrics")).text
+
+    asyncio.run(scenario())
+    lines = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
+    failures = [line for line in lines if line.get("event") == "failure"]
+    assert len(failures) == 2
     assert all(line["error"] == "RuntimeError" and "on purpose" not in json.dumps(line) for line in failures)
 
 
