@@ -27,9 +27,11 @@ def golden(golden: Golden) -> Finding:
     if golden.version is not None and served and golden.version not in served:
         return inconclusive(f"the golden answers are of version {golden.version}, {', '.join(sorted(served))} answers")
     wrong: list[tuple[Answered, str]] = []
+    unread = [one for one in golden.answered if one.exchange.ok and one.only is None]
     for expected, answered in zip(golden.expected, golden.answered, strict=True):
         if answered.only is None:
-            wrong.append((answered, f"no answer to compare ({answered.problem or answered.exchange.outcome})"))
+            if not answered.exchange.ok:
+                wrong.append((answered, f"a golden row was answered {answered.exchange.outcome}"))
         elif (what := difference(expected, _aligned(answered.only, expected), golden.tolerance)) is not None:
             wrong.append((answered, f"expected and got {what}"))
     measured = Measurement(len(wrong), "1", n=len(golden.expected), limit=0)
@@ -41,8 +43,9 @@ def golden(golden: Golden) -> Finding:
             details=tuple(f"{one.exchange.case}: {why}" for one, why in wrong),
             replay=first.exchange.curl(SERVICE),
         )
-    if not golden.expected:
-        return inconclusive("the golden file holds no rows")
+    if unread or not golden.expected:
+        what = f"{unread[0].exchange.case}: {unread[0].problem}" if unread else "the golden file holds no rows"
+        return inconclusive(f"{len(unread)} of {len(golden.expected)} answers cannot be compared: {what}", measured)
     return passed(f"{len(golden.expected)} golden rows got their answers within {golden.tolerance:g}", measured)
 
 

@@ -96,7 +96,7 @@ def version_not_echoed(identity: Identity) -> Finding:
             return failed(
                 f"asked for version {wish}, which does not exist: another answered {asked.status}", replay=way
             )
-        return passed(f"asked for version {wish}: answered with its own, as there is no such field")
+        return passed(f"version {wish}, asked for where no such field is documented, was not echoed")
     if asked.status is None or asked.status >= 500:
         return failed(f"asked for version {wish}, which does not exist: {asked.outcome}", replay=way)
     if asked.status in {401, 403, 429} or asked.status < 400:

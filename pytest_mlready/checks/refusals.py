@@ -11,6 +11,8 @@ SERVICE = "http://SERVICE"
 """Stands for the target's URL, which the core puts in its place."""
 UNDECIDED = frozenset({401, 403, 429})
 """Refused for another reason than the input: nothing is proven."""
+NOT_IMPLEMENTED = 501
+"""Says that the server does not know the method: a refusal, though its number is a server error's."""
 
 
 def fault(exchange: Exchange, *, may_accept: bool = False) -> str | None:
@@ -20,7 +22,7 @@ def fault(exchange: Exchange, *, may_accept: bool = False) -> str | None:
     """
     if exchange.status is None:
         return f"got no answer ({exchange.failure})"
-    if exchange.status >= 500:
+    if exchange.status >= 500 and exchange.status != NOT_IMPLEMENTED:
         return f"was answered {exchange.status}, a server error"
     if exchange.ok and _has_nan(exchange):
         return f"was answered {exchange.status} with NaN or an infinity, which is not JSON"

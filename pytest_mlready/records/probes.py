@@ -117,7 +117,7 @@ class BadRequests:
 class Limits:
     """Bodies and batches over the cap, beside a good request of ordinary size.
 
-    The bodies of the `oversize` requests are not kept, only their `sizes` in bytes. `rss_before` and `rss_peak` are
+    The bodies of the `oversize` requests are not kept, only their `sizes` in bytes, nor are long answers kept whole. `rss_before` and `rss_peak` are
     bytes of resident memory of the service's processes; None on a URL target.
     """
 
