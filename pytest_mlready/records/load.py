@@ -34,7 +34,8 @@ class RequestClass:
 class Generator:
     """How well the load generator kept its own schedule: it judges itself before it judges anybody.
 
-    Lateness is actual minus intended time of sending, in seconds; `cpu_s` is user and system time of all its
+    Lateness is actual minus intended time of sending, in seconds, of requests that did not wait for a connection which
+    a slow service held: that wait is the service's latency. `cpu_s` is user and system time of all its
     processes, `wall_s` how long they ran; `connections` is the largest number of requests in flight.
     """
 
@@ -54,7 +55,7 @@ class LoadRun:
     `rate` is the offered arrival rate in requests a second, `duration_s` the schedule's length. `series` holds one
     array per column over all requests in order of intended time: `class` (index into `classes`), `intended_s`
     and `sent_s` (seconds since the schedule's start), `response_s` (from intended), `service_s` (from sent),
-    `status` (HTTP status; 0 no whole answer; -1 dropped, never sent).
+    `status` (HTTP status; 0 no whole answer; -1 dropped, never sent), `queued` (whether it waited for a connection).
     """
 
     scenario: str
