@@ -107,7 +107,7 @@ def _lifespan(components: Components) -> Callable[[FastAPI], AbstractAsyncContex
             await components.readiness.failure()
         )  # also makes the first call of the model, so no client pays for it
         components.log.event("started", version=components.identity.version(), ready=failure is None)
-        gc.collect()
+        gc.enable()
         gc.freeze()  # the libraries' million objects stay; looking through them again would stop all answers for long
         components.drain.install(asyncio.get_running_loop())
         yield
