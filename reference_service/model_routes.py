@@ -7,7 +7,6 @@ import asyncio
 from starlette.requests import Request
 from starlette.responses import Response
 
-from reference_service import telemetry
 from reference_service.components import Components
 from reference_service.problems import Problem
 from reference_service.registry import UnknownVersion
@@ -38,4 +37,5 @@ class ModelRoutes:
 
     async def metrics(self, request: Request) -> Response:
         """GET /metrics."""
-        return Response(self.components.telemetry.exposition(), headers={"Content-Type": telemetry.CONTENT_TYPE})
+        telemetry = self.components.telemetry
+        return Response(telemetry.exposition(), headers={"Content-Type": telemetry.content_type})

@@ -26,7 +26,6 @@ from reference_service.inputs import ModelContract
 from reference_service.predictor import Answer
 from reference_service.registry import Snapshot
 
-CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"})
 UNMATCHED = "_unmatched"
 # 0.25 is the objective: whether it is met can be read exactly only at a bucket's edge.
@@ -37,6 +36,8 @@ VALUE_EDGES = (25.0, 50.0, 75.0, 100.0, 125.0, 150.0, 175.0, 200.0, 225.0, 250.0
 
 class Telemetry:
     """The counters of one process."""
+
+    content_type = CONTENT_TYPE_PLAIN_0_0_4
 
     def __init__(self, contract: ModelContract) -> None:
         self.contract = contract
