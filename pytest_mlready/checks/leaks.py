@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-_DIRECTORIES = r"home|usr|opt|root|tmp|mnt|srv|Users|workspace|var/(?:lib|log|run|task|www)|app/(?=\S*\.py)"
+_DIRECTORIES = r"home|usr|opt|root|tmp|mnt|srv|Users|workspace|var/(?:lib|log|run|task|www)|app(?=/\S*\.py)"
 _EXCEPTIONS = (
     "ArithmeticError|AssertionError|AttributeError|ConnectionError|FileNotFoundError|FloatingPointError|ImportError|"
     "IndexError|JSONDecodeError|KeyError|LookupError|MemoryError|ModuleNotFoundError|NameError|NotFittedError|"
@@ -26,7 +26,7 @@ PATTERNS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("a stack frame", re.compile(r'File "[^"]+", line \d+|\bat [\w.$<>]+\([\w.]+:\d+\)|goroutine \d+ \[')),
     (
         "a file's path",
-        re.compile(rf"(?<![\w/:.])/(?:{_DIRECTORIES})/?[\w./-]+|\b[A-Z]:\\+\w+|site-packages|\w\.py:\d+"),
+        re.compile(rf"(?<![\w/:.])/(?:{_DIRECTORIES})/[\w./-]+|\b[A-Z]:\\+\w+|site-packages|\w\.py:\d+"),
     ),
     ("an exception's name", re.compile(rf"\b(?:{_EXCEPTIONS})\b")),
     ("a library's words", re.compile(_WORDS)),

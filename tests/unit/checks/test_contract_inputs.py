@@ -1,0 +1,174 @@
+"""Verdicts on bad input, over literal records."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from pytest_mlready.checks import contract_inputs
+from pytest_mlready.finding import Finding, Status
+from pytest_mlready.records import Answered, BadRequest, BadRequests, Exchange, Limits
+from tests.unit.records_made import answered, exchange, settings
+
+GROUP_OF = {
+    "reject_missing": "missing",
+    "reject_arity": "arity",
+    "reject_nonfinite": "nonfinite",
+    "reject_malformed": "malformed",
+    "reject_coercion": "coercion",
+}
+
+
+def bad_requests(
+    *probes: tuple[str, Exchange], before: Answered | None = None, after: Answered | None = None, **given: Any
+) -> BadRequests:
+    made = tuple(BadRequest(group, one) for group, one in probes)
+    return BadRequests(made, before or answered(), after or answered(), **given)
+
+
+def judged(name: str, given: BadRequests, missing: str = "reject") -> Finding:
+    function: Callable[..., Finding] = getattr(contract_inputs, name)
+    takes_settings = name in {"reject_missing", "reject_arity", "reject_nonfinite"}
+    return function(given, settings(inputs={"missing": missing})) if takes_settings else function(given)
+
+
+@pytest.mark.parametrize("name", GROUP_OF)
+@pytest.mark.parametrize(
+    ("fate", "status", "named"),
+    [
+        (exchange(422, case="the case"), "pass", "1 of 1"),
+        (exchange(400, case="the case"), "pass", "1 of 1"),
+        (exchange(200, case="the case"), "fail", "the case: was accepted with 200"),
+        (exchange(307, case="the case"), "fail", "the case: was answered with 307"),
+        (exchange(500, case="the case"), "fail", "the case: was answered 500, a server error"),
+        (exchange(None, case="the case"), "fail", "the case: got no answer (deadline)"),
+        (exchange(200, b'{"p":NaN}', case="the case"), "fail", "the case: was answered 200 with NaN"),
+        (exchange(401, case="the case"), "inconclusive", "the case: answered 401"),
+        (exchange(429, case="the case"), "inconclusive", "the case: answered 429"),
+    ],
+)
+def test_each_fate_of_a_bad_request(name: str, fate: Exchange, status: str, named: str) -> None:
+    found = judged(name, bad_requests((GROUP_OF[name], fate)))
+    expect(found, status, named)
+    if status == "fail":
+        assert found.replay.startswith("curl ")
+        assert "http://SERVICE/predict" in found.replay
+
+
+@pytest.mark.parametrize("name", GROUP_OF)
+def test_another_groups_fault_is_none_of_its_business(name: str) -> None:
+    probes = [(group, exchange(422 if group == GROUP_OF[name] else 500)) for group in GROUP_OF.values()]
+    expect(judged(name, bad_requests(*probes)), "pass", "1 of 1")
+
+
+@pytest.mark.parametrize("name", GROUP_OF)
+def test_a_refused_good_request_takes_the_proof_away(name: str) -> None:
+    given = bad_requests((GROUP_OF[name], exchange(422)), before=answered(status=422))
+    expect(judged(name, given), "inconclusive", "a good request was answered 422 too")
+
+
+@pytest.mark.parametrize("name", GROUP_OF)
+def test_nothing_sent_is_no_pass(name: str) -> None:
+    found = judged(name, bad_requests(stopped="body {}"))
+    expect(found, "inconclusive", "body {}")
+
+
+@pytest.mark.parametrize(
+    ("name", "group"),
+    [("reject_missing", "missing_value"), ("reject_arity", "absent_feature"), ("reject_nonfinite", "nan")],
+)
+@pytest.mark.parametrize(
+    ("missing", "fate", "status"),
+    [
+        ("reject", exchange(200), "fail"),
+        ("reject", exchange(422), "pass"),
+        ("accept", exchange(200), "pass"),
+        ("accept", exchange(422), "pass"),
+        ("accept", exchange(500), "fail"),
+        ("accept", exchange(200, b'{"p":NaN}'), "fail"),
+    ],
+)
+def test_a_model_that_imputes_may_take_what_is_missing(
+    name: str, group: str, missing: str, fate: Exchange, status: str
+) -> None:
+    expect(judged(name, bad_requests((group, fate)), missing), status, "")
+
+
+def test_text_features_have_no_nonfinite_numbers() -> None:
+    expect(judged("reject_nonfinite", bad_requests(("missing", exchange(422)))), "not_applicable", "number")
+
+
+@pytest.mark.parametrize(
+    ("probes", "status", "named"),
+    [
+        ([("method", exchange(405, case="GET"))], "pass", "1 of 1"),
+        ([("method", exchange(501, case="GET"))], "pass", "1 of 1"),
+        ([("method", exchange(200, case="GET"))], "fail", "GET: was accepted"),
+        ([("media_type", exchange(200, case="application/xml"))], "fail", "application/xml"),
+        ([("malformed", exchange(400)), ("no_media_type", exchange(200))], "pass", "2 of 2"),
+        ([("no_media_type", exchange(500, case="no media type"))], "fail", "no media type"),
+        (
+            [("malformed", exchange(400, b"<!DOCTYPE html><h1>no</h1>", case="text"))],
+            "fail",
+            "text: was refused with a",
+        ),
+        ([("malformed", exchange(400, b"no", headers=(("Content-Type", "text/html"),), case="t"))], "fail", "web page"),
+        ([("malformed", exchange(400, b"no", headers=(("Content-Type", "text/plain"),)))], "pass", "1 of 1"),
+    ],
+)
+def test_reject_malformed(probes: list[tuple[str, Exchange]], status: str, named: str) -> None:
+    expect(judged("reject_malformed", bad_requests(*probes)), status, named)
+
+
+def test_a_service_that_malformed_requests_broke() -> None:
+    after = answered(status=500, case="a good request after")
+    expect(judged("reject_malformed", bad_requests(("malformed", exchange(400)), after=after)), "fail", "answered 500")
+
+
+@pytest.mark.parametrize(
+    ("group", "fate", "status"),
+    [
+        ("unknown_field", exchange(200, case="x"), "fail"),
+        ("unknown_field", exchange(422), "pass"),
+        ("duplicate_key", exchange(200), "pass"),
+        ("duplicate_key", exchange(500, case="x"), "fail"),
+        ("empty_batch", exchange(200), "pass"),
+    ],
+)
+def test_reject_coercion_knows_legal_choices(group: str, fate: Exchange, status: str) -> None:
+    expect(judged("reject_coercion", bad_requests((group, fate))), status, "x" if status == "fail" else "")
+
+
+def limits(*oversize: Exchange, before: int | None = 10**8, peak: int | None = 10**8, ordinary: int = 200) -> Limits:
+    good = answered(status=ordinary)
+    return Limits(good, oversize, before, peak, tuple(32 * 2**20 for _ in oversize))
+
+
+@pytest.mark.parametrize(
+    ("given", "status", "named"),
+    [
+        (limits(exchange(413)), "pass", "refused with 413"),
+        (limits(exchange(413), exchange(422), before=None, peak=None), "pass", "413, 422"),
+        (
+            limits(exchange(413), exchange(200, case="a batch of 100000 rows")),
+            "fail",
+            "a batch of 100000 rows: was acc",
+        ),
+        (limits(exchange(500, case="a body of 32 MiB")), "fail", "a body of 32 MiB: was answered 500"),
+        (limits(exchange(None, case="a body of 32 MiB")), "fail", "a body of 32 MiB: got no answer (deadline)"),
+        (limits(exchange(413, case="a body", elapsed_s=6.0)), "fail", "only after 6.0 s"),
+        (limits(exchange(413), peak=10**9), "fail", "memory grew by 858 MiB"),
+        (limits(exchange(None, case="a body", failure="reset")), "inconclusive", "a body: the connection was cut"),
+        (limits(exchange(429, case="a body")), "inconclusive", "429"),
+        (limits(exchange(413), ordinary=503), "inconclusive", "503"),
+        (limits(), "inconclusive", "nothing was sent"),
+    ],
+)
+def test_size_limit(given: Limits, status: str, named: str) -> None:
+    expect(contract_inputs.size_limit(given), status, named)
+
+
+def expect(found: Finding, status: str, named: str) -> None:
+    assert (found.status, named in found.summary) == (Status(status), True), found.summary
