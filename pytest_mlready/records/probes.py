@@ -117,8 +117,8 @@ class BadRequests:
 class Limits:
     """Bodies and batches over the cap, beside a good request of ordinary size.
 
-    The bodies of the `oversize` requests are not kept, only their `sizes` in bytes, nor are long answers kept whole. `rss_before` and `rss_peak` are
-    bytes of resident memory of the service's processes; None on a URL target.
+    The bodies of the `oversize` requests are not kept, only their `sizes` in bytes, nor are long answers kept whole.
+    `rss_before` and `rss_peak` are bytes of resident memory of the service's processes; None on a URL target.
     """
 
     ordinary: Answered
@@ -145,8 +145,8 @@ class Answers:
     `singles` one request a row, first to last; `repeats` the same rows again, spread over the gather and over fresh
     connections; `batches` the rows together, in several orders and with duplicates (empty: no batch route).
     `mixed` are valid rows made from the samples by seeded mixes, where answers vary most: their `rows` are positions
-    in `mixed`; they are asked again in `mixed_again` and stand together in `mixed_batch`, in that order. `schema_problems` say how answers with a 2xx
-    status break the schema that the service documents, one sentence each.
+    in `mixed`; they are asked again in `mixed_again` and stand together in `mixed_batch`, in that order.
+    `schema_problems` say how answers with a 2xx status break the schema that the service documents, one sentence each.
     `request_ids_sent` were given by us in the X-Request-ID header, in the order of `echoes`; `logged_ids` are those
     of them found in the service's log (None: no log to read).
     """
