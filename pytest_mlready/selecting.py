@@ -35,16 +35,19 @@ class Selection:
 def select(config: Config) -> Selection:
     """Find the settings file, and the checks named by node id.
 
-    Without path arguments the root's file is used, also when `testpaths` or the working directory lie elsewhere.
+    Without path arguments the root's file is used, also when `testpaths` or the working directory lie elsewhere. A
+    settings file among the arguments is used instead; else the one nearest above the paths that were named.
 
     Raises:
         SettingsError: no file and no URL, or two files.
     """
     root_file = config.rootpath / FILE
     asked = config.args_source is Config.ArgsSource.ARGS
-    paths = [(argument, *_split(argument, config)) for argument in config.args] if asked else []
-    named_files = {path for _, path, _ in paths if path.suffix == ".toml"}
-    named = frozenset(check for _, path, check in paths if path.suffix == ".toml" and check)
+    paths = [_split(argument, config) for argument in config.args] if asked else []
+    named = frozenset(check for path, check in paths if path.suffix == ".toml" and check)
+    named_files = {path for path, _ in paths if path.suffix == ".toml"} or {
+        _nearest_above(path, config.rootpath) for path, _ in paths
+    }
     if len(named_files) > 1:
         raise SettingsError(f"one service at a time, not {', '.join(sorted(map(str, named_files)))}")
     file = next(iter(named_files), root_file)
@@ -102,6 +105,15 @@ def exempt_gathering_from_timeout(item: Item) -> None:
         own = item.get_closest_marker("timeout")
         arguments, options = (own.args, own.kwargs) if own else ((), {})
         item.add_marker(mark.timeout(*arguments, **{**options, "func_only": True}), append=False)
+
+
+def _nearest_above(path: Path, root: Path) -> Path:
+    for directory in (path, *path.parents):
+        if directory == root or not directory.is_relative_to(root):
+            break
+        if (directory / FILE).is_file():
+            return directory / FILE
+    return root / FILE
 
 
 def _split(argument: str, config: Config) -> tuple[Path, str]:
