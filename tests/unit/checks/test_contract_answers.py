@@ -1,0 +1,155 @@
+"""Verdicts on golden answers, numbers, ids and the cache, over literal records."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from pytest_mlready.checks.contract_answers import golden, numeric_sane, request_id
+from pytest_mlready.checks.contract_cache import cache_truth
+from pytest_mlready.finding import Finding, Status
+from pytest_mlready.records import Answered, Answers, CacheDrill, Golden, Identity, Prediction
+from tests.unit.records_made import answered, exchange, settings
+
+IDENTITY = Identity(None, {})
+HALVES = (0.25, 0.75)
+ROW = "golden row 0"
+
+
+def one_golden(expected: Prediction, got: Answered, version: str | None = "1.0.0", tolerance: float = 1e-6) -> Golden:
+    return Golden((expected,), (got,), tolerance, version)
+
+
+@pytest.mark.parametrize(
+    ("given", "status", "named"),
+    [
+        (one_golden(Prediction(1, HALVES), answered(case=ROW)), "pass", "1 golden rows"),
+        (one_golden(Prediction(0, HALVES), answered(case=ROW)), "fail", "golden row 0: expected and got prediction 0"),
+        (one_golden(Prediction(1, (0.26, 0.74)), answered(case=ROW)), "fail", "golden row 0: expected and got prob"),
+        (one_golden(Prediction(1, (0.26, 0.74)), answered(case=ROW), tolerance=0.1), "pass", "within 0.1"),
+        (one_golden(Prediction(1, HALVES), answered(0, 1, None, case=ROW)), "pass", "1 golden"),
+        (one_golden(Prediction(152.3), answered(0, 152.4, None, case=ROW)), "fail", "152.3 and 152.4"),
+        (
+            one_golden(Prediction(1), answered(case=ROW, status=500)),
+            "fail",
+            "golden row 0: a golden row was answered 500",
+        ),
+        (one_golden(Prediction(1), Answered(exchange(case=ROW), (), problem="null")), "inconclusive", "null"),
+        (
+            one_golden(Prediction(1), answered(case=ROW, version="2.0.0")),
+            "inconclusive",
+            "version 1.0.0, 2.0.0 answers",
+        ),
+        (one_golden(Prediction(0), answered(case=ROW, version="2.0.0"), None), "fail", "golden row 0"),
+        (Golden((), (), 0.0), "inconclusive", "no rows"),
+    ],
+)
+def test_golden(given: Golden, status: str, named: str) -> None:
+    expect(golden(given), status, named)
+
+
+def test_golden_probabilities_are_compared_class_by_class() -> None:
+    expected = Prediction("b", (0.75, 0.25), classes=("b", "a"))
+    got = answered(0, "b", HALVES, classes=("a", "b"), case=ROW)
+    expect(golden(one_golden(expected, got)), "pass", "1 golden")
+    expect(golden(one_golden(expected, answered(0, "b", HALVES, classes=("b", "a"), case=ROW))), "fail", ROW)
+
+
+@pytest.mark.parametrize(
+    ("got", "inputs", "status", "named"),
+    [
+        (answered(), {}, "pass", "1 predictions"),
+        (answered(0, 152.4, None), {}, "pass", "1 predictions"),
+        (answered(3, 1, (2.1, 0.4)), {}, "fail", "sample row 3: probability 2.1 is outside"),
+        (answered(3, 1, (-0.1, 1.1)), {}, "fail", "sample row 3: probability -0.1"),
+        (answered(3, 1, (0.6, 0.6)), {}, "fail", "sample row 3: the probabilities sum to 1.2"),
+        (answered(3, 1, (0.9,)), {}, "pass", "1 predictions"),
+        (answered(3, 1, (0.33, 0.33, 0.33)), {}, "pass", "1 predictions"),
+        (answered(3, 1, (0.333333333333, 0.333333333333, 0.331)), {}, "fail", "sum to"),
+        (answered(3, 7, None), {"classes": [0, 1]}, "fail", "sample row 3: label 7 is none of 0, 1"),
+        (answered(3, 1.0, None), {"classes": [0, 1]}, "pass", "1 predictions"),
+        (answered(3, "c", HALVES, classes=("a", "b")), {}, "fail", "sample row 3: label 'c'"),
+        (answered(3, float("nan"), None), {}, "fail", "nan"),
+        (answered(3, "spam", None), {}, "inconclusive", "[inputs] classes"),
+        (answered(3, "spam", None), {"classes": ["spam", "ham"]}, "pass", "1 predictions"),
+        (answered(status=422), {}, "inconclusive", "none of 1"),
+    ],
+)
+def test_numeric_sane(got: Answered, inputs: dict[str, Any], status: str, named: str) -> None:
+    expect(numeric_sane(Answers((got,), ()), IDENTITY, settings(inputs=inputs)), status, named)
+
+
+def test_labels_that_the_info_route_names_count_too() -> None:
+    about = replace(IDENTITY, info=exchange(200, {"classes": ["ham", "spam"]}))
+    expect(numeric_sane(Answers((answered(3, "eggs", None),), ()), about, settings()), "fail", "label 'eggs'")
+    hostile = replace(IDENTITY, info=exchange(200, {"classes": [{"a": 1}, None]}))
+    expect(numeric_sane(Answers((answered(),), ()), hostile, settings()), "pass", "1 predictions")
+
+
+def ids(*given: str | None) -> tuple[Answered, ...]:
+    return tuple(answered(row, request_id=one) for row, one in enumerate(given))
+
+
+ECHO = exchange(headers=(("x-request-id", "ours"),), case="our id")
+
+
+@pytest.mark.parametrize(
+    ("given", "status", "named"),
+    [
+        (Answers(ids("a", "b"), ids("c")), "pass", "3 answers have 3 ids"),
+        (Answers(ids("a", "b"), ids("a")), "fail", "sample row 0: id 'a' stood in the answer to sample row 0"),
+        (Answers(ids("batch_0"), ids("batch_0")), "fail", "'batch_0'"),
+        (Answers(ids("a", None), ()), "fail", "sample row 1: the answer has no request id"),
+        (Answers(ids("a"), (), echoes=(ECHO,), request_ids_sent=("ours",)), "pass", "1 echoed"),
+        (Answers(ids("a"), (), echoes=(ECHO,), request_ids_sent=("mine",)), "fail", "our id: the id 'mine'"),
+        (Answers(ids("a"), (), echoes=(ECHO,), request_ids_sent=("ours",), logged_ids=()), "fail", "1 of 1 ids"),
+        (Answers(ids("a"), (), echoes=(ECHO,), request_ids_sent=("ours",), logged_ids=("ours",)), "pass", "logged"),
+        (Answers((answered(status=500),), ()), "inconclusive", "no predict request"),
+    ],
+)
+def test_request_id(given: Answers, status: str, named: str) -> None:
+    expect(request_id(given), status, named)
+
+
+def test_an_id_in_the_header_counts_and_a_batch_shares_one() -> None:
+    single = replace(answered(), exchange=exchange(headers=(("X-Request-ID", "a"),)))
+    whole = replace(answered(), predictions=(Prediction(1, request_id="b"), Prediction(0, request_id="b")))
+    expect(request_id(Answers((single,), (), batches=(whole,))), "pass", "2 answers have 2 ids")
+
+
+def cached(says: str | None, *, label: int = 1, version: str = "1.0.0", case: str = "the row, time 2") -> Answered:
+    headers = () if says is None else (("X-Cache", says),)
+    return answered(0, label, version=version, headers=headers, case=case)
+
+
+def drill(*asked: Answered, fresh: Answered | None = None, after: Answered | None = None) -> CacheDrill:
+    return CacheDrill(asked, "x-cache", fresh or cached("miss"), after, 2.0)
+
+
+@pytest.mark.parametrize(
+    ("given", "status", "named"),
+    [
+        (drill(cached("miss"), cached("hit"), cached("HIT from edge")), "pass", "2 of 2 repeats hit"),
+        (drill(cached("miss"), cached("hit"), after=cached("miss")), "pass", "1 of 1"),
+        (drill(cached("miss"), cached("miss")), "fail", "never hit"),
+        (drill(cached(None), cached(None)), "fail", "no answer carries the declared header x-cache"),
+        (drill(cached("miss"), cached("hit", label=0)), "fail", "the row, time 2: the hit differs"),
+        (drill(cached("miss"), cached("hit"), fresh=cached("hit")), "fail", "another row, never asked before, hit"),
+        (
+            drill(cached("miss"), cached("hit"), fresh=cached("miss", version="2.0.0")),
+            "fail",
+            "version 1.0.0, the serv",
+        ),
+        (drill(cached("miss"), cached("hit"), after=cached("hit")), "fail", "after its life time of 2 s"),
+        (drill(cached("miss"), answered(status=500)), "inconclusive", "1 of 3"),
+        (drill(), "inconclusive", ""),
+    ],
+)
+def test_cache_truth(given: CacheDrill, status: str, named: str) -> None:
+    expect(cache_truth(given), status, named)
+
+
+def expect(found: Finding, status: str, named: str) -> None:
+    assert (found.status, named in found.summary) == (Status(status), True), found.summary
