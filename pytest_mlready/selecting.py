@@ -39,8 +39,9 @@ def select(config: Config) -> Selection:
     settings file among the arguments is used instead; else the one nearest above the paths that were named.
 
     Raises:
-        SettingsError: no file and no URL, or two files.
+        SettingsError: no file and no URL, two files, or a directory that pytest takes for its root.
     """
+    _refuse_separate_words(config)
     root_file = config.rootpath / FILE
     asked = config.args_source is Config.ArgsSource.ARGS
     paths = [_split(argument, config) for argument in config.args] if asked else []
@@ -105,6 +106,16 @@ def exempt_gathering_from_timeout(item: Item) -> None:
         own = item.get_closest_marker("timeout")
         arguments, options = (own.args, own.kwargs) if own else ((), {})
         item.add_marker(mark.timeout(*arguments, **{**options, "func_only": True}), append=False)
+
+
+def _refuse_separate_words(config: Config) -> None:
+    """pytest looks for its root above every word that is a path, ours included, before it knows our options."""
+    words = [str(word) for word in config.invocation_params.args]
+    for option in ("--mlready-report", "--mlready-replay"):
+        for value in (after for word, after in zip(words, words[1:], strict=False) if word == option):
+            path = Path(config.invocation_params.dir, value).resolve()
+            if config.rootpath == path or not path.is_relative_to(config.rootpath):
+                raise SettingsError(f"write {option}={value}: pytest would take {value} for its root directory")
 
 
 def _nearest_above(path: Path, root: Path) -> Path:
