@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import cast
 
@@ -112,7 +113,7 @@ def _refuse_separate_words(config: Config) -> None:
     """pytest looks for its root above every word that is a path, ours included, before it knows our options."""
     words = [str(word) for word in config.invocation_params.args]
     for option in ("--mlready-report", "--mlready-replay"):
-        for value in (after for word, after in zip(words, words[1:], strict=False) if word == option):
+        for value in (after for word, after in pairwise(words) if word == option):
             path = Path(config.invocation_params.dir, value).resolve()
             if config.rootpath == path or not path.is_relative_to(config.rootpath):
                 raise SettingsError(f"write {option}={value}: pytest would take {value} for its root directory")
