@@ -22,7 +22,7 @@ def saved_with(path: Path) -> str | None:
     """
     try:
         found = _in_skops(path) if zipfile.is_zipfile(path) else _in_pickle(_content(path))
-    except (OSError, ValueError, KeyError, zlib.error, zipfile.BadZipFile, NotImplementedError, RuntimeError):
+    except (OSError, ValueError, LookupError, zlib.error, zipfile.BadZipFile, NotImplementedError, RuntimeError):
         return None
     return found if found is not None and _VERSION.fullmatch(found) else None
 

@@ -1,0 +1,55 @@
+"""Every bad body is a valid row of full length with one thing wrong."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from pytest_mlready.evidence.bad_bodies import Bad, bad_bodies
+from pytest_mlready.evidence.limits import _batch
+from pytest_mlready.protocols.json_mapping import JsonMapping
+
+ROWS = [{name: float(at) + 0.5 for at, name in enumerate("abcde")} for _ in range(3)]
+ARRAY = JsonMapping(batch_path="/predict/batch")
+OBJECT = JsonMapping(row_shape="object", batch_path="/batch", batch_items="bodies")
+NESTED = JsonMapping(row_key="instances", nested=True, prediction_key="predictions.0")
+BARE = JsonMapping(row_key=None, row_shape="object")
+EACH = pytest.mark.parametrize("mapping", [ARRAY, OBJECT, NESTED, BARE], ids=["array", "object", "nested", "bare"])
+
+
+@EACH
+def test_every_group_is_there_and_no_body_is_the_good_one(mapping: JsonMapping) -> None:
+    made = list(bad_bodies(mapping, ROWS))
+    assert {"missing", "missing_value", "arity", "nonfinite", "nan", "coercion", "malformed"} <= {
+        one.group for one in made
+    }
+    assert mapping.encode_row(ROWS[0]) not in [one.body for one in made]
+    assert len({(one.case, one.batch) for one in made}) == len(made)
+    assert any(one.batch for one in made) == (mapping.batch_route is not None)
+
+
+@EACH
+@pytest.mark.parametrize("group", ["nan", "nonfinite", "coercion"])
+def test_bad_values_stand_in_rows_of_full_length(mapping: JsonMapping, group: str) -> None:
+    for one in bad_bodies(mapping, ROWS):
+        if one.group == group and not one.batch:
+            assert row_of(mapping, one) == 5, one.case
+
+
+def row_of(mapping: JsonMapping, bad: Bad) -> int:
+    body = json.loads(bad.body)
+    row = body if mapping.row_key is None else body[mapping.row_key]
+    return len(row[0] if mapping.nested else row)
+
+
+def test_text_rows_have_no_numbers_to_spoil() -> None:
+    groups = {one.group for one in bad_bodies(ARRAY, [{"text": "a"}, {"text": "b"}, {"text": "c"}])}
+    assert not {"nan", "nonfinite", "coercion"} & groups
+    assert {"missing", "malformed"} <= groups
+
+
+@pytest.mark.parametrize("mapping", [ARRAY, OBJECT, NESTED], ids=["array", "object", "nested"])
+@pytest.mark.parametrize("count", [2, 3, 1000])
+def test_a_big_batch_is_the_row_encoded_so_many_times(mapping: JsonMapping, count: int) -> None:
+    assert json.loads(_batch(mapping, ROWS[0], count)) == json.loads(mapping.encode_batch([ROWS[0]] * count))
