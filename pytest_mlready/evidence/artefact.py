@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_mlready.evidence import registered
-from pytest_mlready.evidence.asking import ask_one, asked_of, clean
+from pytest_mlready.evidence.asking import MAX_TEXT, ask_one, asked_of, clean
 from pytest_mlready.evidence.file_header import saved_with
 from pytest_mlready.evidence.identity import HEADERS, VERSION_FIELDS
 from pytest_mlready.records import Artefact
@@ -35,7 +35,7 @@ def gather(context: Context) -> Artefact:
     info = _info(context)
     named = [one.version for one in answered.predictions]
     named += [answered.exchange.header(name) for name in HEADERS]
-    named += [str(info[name]) for name in VERSION_FIELDS if isinstance(info.get(name), str)]
+    named += [clean(info[name], MAX_TEXT) for name in VERSION_FIELDS if isinstance(info.get(name), str)]
     entry = registered.entry(context.settings, named)
     header = saved_with(entry.file)
     framework = entry.metadata.get("framework")
