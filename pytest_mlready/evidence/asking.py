@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, overload
 
 from pytest_mlready.protocols.json_mapping import Answer, BadAnswer, JsonMapping
@@ -83,7 +83,7 @@ def decoded_one(mapping: JsonMapping, exchange: Exchange, *rows: int) -> Answere
     if not exchange.ok:
         return Answered(exchange, rows)
     try:
-        return Answered(exchange, rows, (_prediction(mapping.answer(exchange)),))
+        return Answered(exchange, rows, (_prediction(mapping.answer(exchange), _unmapped_version(mapping, exchange)),))
     except BadAnswer as error:
         return Answered(exchange, rows, problem=clean(str(error)))
 
@@ -93,7 +93,8 @@ def decoded_batch(mapping: JsonMapping, exchange: Exchange, rows: Sequence[int])
     if not exchange.ok:
         return Answered(exchange, tuple(rows))
     try:
-        return Answered(exchange, tuple(rows), tuple(_prediction(one) for one in mapping.answers(exchange)))
+        version = _unmapped_version(mapping, exchange)
+        return Answered(exchange, tuple(rows), tuple(_prediction(one, version) for one in mapping.answers(exchange)))
     except BadAnswer as error:
         return Answered(exchange, tuple(rows), problem=clean(str(error)))
 
@@ -143,7 +144,15 @@ def _whole(answered: Answered, wanted: int) -> list[Prediction]:
     return list(answered.predictions)
 
 
-def _prediction(answer: Answer) -> Prediction:
+def _unmapped_version(mapping: JsonMapping, exchange: Exchange) -> str | None:
+    """The version at the usual key, where the document does not say at which key it is."""
+    body = exchange.json if mapping.version_key is None else None
+    version = body.get("model_version") if isinstance(body, Mapping) else None
+    return str(version) if isinstance(version, str | int | float) else None
+
+
+def _prediction(answer: Answer, unmapped_version: str | None) -> Prediction:
+    version = answer.version or unmapped_version
     probabilities, classes = answer.probabilities, None
     if isinstance(probabilities, dict):
         classes = tuple(clean(name, MAX_TEXT) for name in probabilities)
@@ -151,7 +160,7 @@ def _prediction(answer: Answer) -> Prediction:
     return Prediction(
         _label(answer.prediction),
         probabilities,
-        None if answer.version is None else clean(answer.version, MAX_TEXT),
+        None if version is None else clean(version, MAX_TEXT),
         None if answer.request_id is None else clean(answer.request_id, MAX_TEXT),
         classes,
     )
