@@ -94,8 +94,10 @@ class Outcome:
         """Judge the run and write every report."""
         planned, deselected = self._saved_plan()
         self.ledger.planned = {one.nodeid: one for one in planned}
+        if interrupted and self.run.problem is None:
+            self.run.problem = "the run was interrupted"
         self.run.note_identity("after")
-        self._judge_closing(interrupted)
+        self._judge_closing()
         expected = {one.id for one in self.plan.items}
         narrowed = bool(expected - {one.check for one in planned}) or bool(deselected)
         total = len(expected | {one.check for one in planned}) + len(deselected)
@@ -117,10 +119,9 @@ class Outcome:
             if file is not None:
                 file.close()
 
-    def _judge_closing(self, interrupted: bool) -> None:
-        problem = self.run.problem or ("the run was interrupted" if interrupted else None)
+    def _judge_closing(self) -> None:
         planned = tuple(one.check for one in self.ledger.planned.values())
-        closing = Closing(self.run.before, self.run.after, planned, self.ledger.judged(), problem)
+        closing = Closing(self.run.before, self.run.after, planned, self.ledger.judged(), self.run.problem)
         self.ledger.closing = []
         for check in self.plan.closing:
             if self.run.replay and check.id == "harness.target_pinned":
