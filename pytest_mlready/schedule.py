@@ -56,15 +56,15 @@ def _schedule(*evidence: Evidence) -> Schedule:
 
 
 SCHEDULE = _schedule(
-    Evidence("identity", records.Identity, {"smoke": 1}),
-    Evidence("artefact", records.Artefact, {"smoke": 1}, needs=("registry", "inputs.rows")),
-    Evidence("golden", records.Golden, {"smoke": 1}, needs=("inputs.golden",)),
+    Evidence("identity", records.Identity, {"smoke": 0.5}),
+    Evidence("artefact", records.Artefact, {"smoke": 0.5}, needs=("registry", "inputs.rows")),
+    Evidence("golden", records.Golden, {"smoke": 0.5}, needs=("inputs.golden",)),
     Evidence("answers", records.Answers, {"smoke": 2}, needs=("inputs.rows",)),
     Evidence("scrape", records.Scrape, {"smoke": 1}),
     Evidence("interface_document", records.InterfaceDocument, {"smoke": 1}),
-    Evidence("bad_requests", records.BadRequests, {"smoke": 2}, permission="fuzz", needs=("inputs.rows",)),
+    Evidence("bad_requests", records.BadRequests, {"smoke": 1}, permission="fuzz", needs=("inputs.rows",)),
     Evidence("bad_items", records.BadItems, {"smoke": 2}, permission="fuzz", needs=("inputs.rows",)),
-    Evidence("limits", records.Limits, {"smoke": 2}, permission="fuzz", needs=("inputs.rows",)),
+    Evidence("limits", records.Limits, {"smoke": 1}, permission="fuzz", needs=("inputs.rows",)),
     Evidence("cache_drill", records.CacheDrill, {"quick": 3}, needs=("cache", "inputs.rows")),
     Evidence("counters", records.Counters, {"smoke": 3}, turn="load", permission="load", needs=("inputs.rows",)),
     Evidence(
@@ -86,7 +86,7 @@ SCHEDULE = _schedule(
     Evidence(
         "start_timeline", records.StartTimeline, {"quick": 4}, turn="destructive", fresh=True, needs=("inputs.rows",)
     ),
-    Evidence("broken_model", records.BrokenModel, {"quick": 4}, turn="destructive", needs=("drills.broken_model",)),
+    Evidence("broken_model", records.BrokenModel, {"quick": 3.5}, turn="destructive", needs=("drills.broken_model",)),
     Evidence(
         "drain",
         records.Drain,
