@@ -1,0 +1,186 @@
+"""Defects of which model answers, and of the files that it comes from."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from starlette.types import Receive, Scope, Send
+
+from reference_service import manifest
+from reference_service.components import Components
+from reference_service.envelope import Envelope
+from reference_service.identity import Identity
+from reference_service.predictor import Answer
+from reference_service.presenter import Presenter
+from reference_service.readiness import Readiness
+from reference_service.registry import ARTIFACT, Record, Registry, Snapshot
+from tests.defects.planting import defect
+
+
+@defect("identity.version_reported", also={"contract.openapi", "fuzz.well_formed_answers"})
+def answers_call_their_version_unknown(components: Components) -> Components:
+    """No answer names the model that gave it. Deployment practice guide: metadata without model_version."""
+
+    class Unknown(Presenter):
+        def single(self, answer: Answer, version: str, request_id: str) -> dict[str, Any]:
+            return super().single(answer, "unknown", request_id)
+
+        def batch(self, answers: Sequence[Answer], version: str, request_id: str) -> dict[str, Any]:
+            return super().batch(answers, "unknown", request_id)
+
+    return replace(components, presenter=Unknown(), envelope=_WithoutVersion)
+
+
+@defect("identity.version_agrees")
+def health_says_unknown_where_predict_says_1(components: Components) -> Components:
+    """Health reads the version from another place than predict. Deployment practice guide."""
+
+    class Unknown(Identity):
+        def health(self, ready: bool) -> dict[str, Any]:
+            return {**super().health(ready), "model_version": "unknown"}
+
+    return replace(components, identity=Unknown(components.serving, components.registry))
+
+
+@defect("identity.version_agrees")
+def info_names_the_next_version(components: Components) -> Components:
+    """A deployment half done: the metadata are of version 2, the model is version 1."""
+
+    class Ahead(Identity):
+        def info(self, snapshot: Snapshot) -> dict[str, Any]:
+            return {**super().info(snapshot), "version": "2.0.0"}
+
+    return replace(components, identity=Ahead(components.serving, components.registry))
+
+
+@defect("identity.version_not_echoed")
+def echoes_the_version_asked_for(components: Components) -> Components:
+    """Whatever version is asked for is named as the answer's. Python ML deployment guide."""
+
+    class Echo(Identity):
+        def answer_version(self, snapshot: Snapshot, requested: str | None) -> str:
+            return requested or snapshot.version
+
+    return replace(components, identity=Echo(components.serving, components.registry))
+
+
+@defect("identity.version_not_echoed")
+def ignores_the_version_asked_for(components: Components) -> Components:
+    """Who asks for a version gets whichever serves, with 200. Python ML deployment guide."""
+
+    class Deaf(Identity):
+        def answer_version(self, snapshot: Snapshot, requested: str | None) -> str:
+            return snapshot.version
+
+    return replace(components, identity=Deaf(components.serving, components.registry))
+
+
+def model_file_of_the_next_version(version: Path) -> None:
+    """Swap the model file, and keep its record."""
+    shutil.copy(version.parent / "2.0.0" / ARTIFACT, version / ARTIFACT)
+
+
+# Another model gives other answers, so the golden ones are missed too.
+@defect("identity.artefact_digest", also={"contract.golden"}, files=model_file_of_the_next_version)
+def loads_whatever_model_file_is_there(components: Components) -> Components:
+    """The model file was swapped, its metadata kept, and nobody looks. Deployment helper, `joblib.load(path)`."""
+
+    class Trusting(Registry):
+        def files(self, version: str) -> dict[str, bytes]:
+            return {path.name: path.read_bytes() for path in (self.models / self.name / version).iterdir()}
+
+    trusting = Trusting(components.settings.models, components.settings.model)
+    return replace(components, registry=trusting, readiness=_Loaded(components.serving, components.batcher))
+
+
+@defect("identity.artefact_digest")
+def info_reports_a_digest_from_a_stale_file(components: Components) -> Components:
+    """The reported digest is not of what was loaded."""
+
+    class Stale(Identity):
+        def info(self, snapshot: Snapshot) -> dict[str, Any]:
+            return {**super().info(snapshot), "sha256": "0" * 64}
+
+    return replace(components, identity=Stale(components.serving, components.registry))
+
+
+def saved_by_an_older_scikit_learn(version: Path) -> None:
+    """Publish the model as scikit-learn 1.5.0 would have saved it."""
+    with zipfile.ZipFile(version / ARTIFACT) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    saved = re.compile(rb'("_sklearn_version": *\{[^{}]*"content": *"\\")[^\\]*(\\"")')
+    members["schema.json"] = saved.sub(rb"\g<1>1.5.0\g<2>", members["schema.json"])
+    with zipfile.ZipFile(version / ARTIFACT, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    _publish_metadata(version, framework_version="1.5.0")
+
+
+@defect("identity.framework_matches", files=saved_by_an_older_scikit_learn)
+def serves_a_model_of_an_older_framework(components: Components) -> Components:
+    """The model was saved with another scikit-learn than the one that serves it: a warning that nobody reads."""
+
+    class Lenient(Registry):
+        def check_framework(self, metadata: Mapping[str, Any]) -> None:
+            pass
+
+    return replace(components, registry=Lenient(components.settings.models, components.settings.model))
+
+
+def data_version_deleted(version: Path) -> None:
+    """Publish metadata that do not say which data the model was trained on."""
+    _publish_metadata(version, data_version=None)
+
+
+# The published interface promises what the metadata lack.
+@defect("identity.metadata_complete", also={"contract.openapi"}, files=data_version_deleted)
+def nobody_knows_the_training_data(components: Components) -> Components:
+    """The metadata lack data_version. Deployment helper and practice guide."""
+    return components
+
+
+@defect("contract.openapi")
+def models_lists_versions_without_their_stage(components: Components) -> Components:
+    """A documented, required field is missing from an answer that few look at."""
+
+    class Stageless(Identity):
+        def described(self, record: Record) -> dict[str, Any]:
+            return {name: value for name, value in super().described(record).items() if name != "stage"}
+
+    return replace(components, identity=Stageless(components.serving, components.registry))
+
+
+class _Loaded(Readiness):
+    """Ready as soon as a model is loaded, whatever it answers."""
+
+    async def probe(self) -> str | None:
+        return None
+
+
+class _WithoutVersion(Envelope):
+    """No header names the version either."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def unnamed(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [one for one in message["headers"] if one[0] != b"x-model-version"]
+            await send(message)
+
+        await super().__call__(scope, receive, unnamed)
+
+
+def _publish_metadata(version: Path, **changed: str | None) -> None:
+    """Sign a version again with changed metadata, as if training had written them; None deletes."""
+    metadata = {**json.loads((version / "metadata.json").read_bytes()), **changed}
+    kept = {name: value for name, value in metadata.items() if value is not None or name not in changed}
+    (version / "metadata.json").write_text(json.dumps(kept))
+    files = {path.name: path.read_bytes() for path in version.iterdir() if path.name != manifest.FILE_NAME}
+    key = manifest.signing_key(version.parents[1])
+    (version / manifest.FILE_NAME).write_bytes(manifest.sign(key, version.parent.name, version.name, files))

@@ -1,0 +1,146 @@
+"""A real `pytest --mlready` over the reference service with a defect in it, and what was expected of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pytest_mlready.catalogue import checks
+from tests.defects.planting import Defect, RunDirectory
+
+ROOT = Path(__file__).resolve().parents[2]
+MODEL = "breast-cancer"
+SHORT_LOAD_S = 9
+"""Enough to find what is planted; that a healthy service passes is shown with the whole load."""
+LONGEST_S = 240
+RED = frozenset({"fail", "error", "not_run"})
+_SHORTENED = "from pytest_mlready.schedule import SCHEDULE\n\nSCHEDULE.evidence['steady_load'].seconds['quick'] = {}\n"
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A finished run: its exit code, its report, and what it printed."""
+
+    exit_code: int
+    report: Mapping[str, Any]
+    output: str
+    seconds: float
+
+    @property
+    def state(self) -> str:
+        """The verdict's word."""
+        return str(self.report["verdict"]["state"])
+
+    @property
+    def blocking(self) -> list[str]:
+        """The checks that block, the likeliest cause first."""
+        return list(self.report["verdict"]["blocking"])
+
+    @property
+    def red(self) -> frozenset[str]:
+        """The checks of any severity that found a fault, broke, or were never judged."""
+        return frozenset(one["id"] for one in self.report["checks"] if one["status"] in RED)
+
+    def status(self, check: str) -> str:
+        """What became of one check."""
+        found = [str(one["status"]) for one in self.report["checks"] if one["id"] == check]
+        return found[0] if found else "absent"
+
+    def told(self, check: str) -> str:
+        """What the report says of one check."""
+        return next((f"{one['status']}: {one['reason']}" for one in self.report["checks"] if one["id"] == check), "")
+
+
+def judge(defect: Defect | None, directory: Path, *, profile: str = "smoke") -> Judged:
+    """Run the checklist in a directory of its own; `smoke` makes the defect's own check beside it and shortens load.
+
+    Raises:
+        RuntimeError: the run left no report.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    toml = directory / "mlready.toml"
+    toml.write_text(checklist_of(defect, directory, profile))
+    (directory / "pytest.ini").write_text("[pytest]\n")
+    (directory / "conftest.py").write_text(_SHORTENED.format(SHORT_LOAD_S) if profile == "smoke" else "")
+    if defect is not None:
+        defect.made("run", RunDirectory(directory))
+    nodes = [str(toml)]
+    if defect is not None and profile == "smoke" and not checks()[defect.check].closing:
+        nodes.append(f"{toml}::{defect.check}")
+    began = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "pytest_mlready.plugin", "-p", "no:cacheprovider", "--mlready", *nodes],
+        cwd=directory,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=LONGEST_S,
+    )
+    report = directory / "mlready-report" / "report.json"
+    if not report.is_file():
+        raise RuntimeError(f"no report was written, exit code {done.returncode}\n{done.stdout}\n{done.stderr}")
+    return Judged(done.returncode, json.loads(report.read_text()), done.stdout, time.monotonic() - began)
+
+
+def environment() -> dict[str, str]:
+    """Of the run and its service: this project importable, and no other plugin, nor options of the run around it."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "COV"))}
+    return {**kept, "PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+
+
+def checklist_of(defect: Defect | None, directory: Path, profile: str) -> str:
+    """The project's own checklist, with the defect served in the place of the reference service."""
+    models = ROOT / "models"
+    if defect is not None:
+        models = defect.registry(models, directory / "registry", MODEL)
+    module = "reference_service" if defect is None else f"tests.defects serve {defect.name}"
+    command = f"{{python}} -m {module} --models '{models}' --port {{port}} --state {{state}}"
+    golden = "" if defect is not None and not defect.golden else f"golden = '{models / MODEL / '1.0.0/golden.json'}'"
+    return f"""profile = "{profile}"
+
+[service]
+command = "{command}"
+
+[inputs]
+rows = '{ROOT / "data/sample.csv"}'
+label = "diagnosis"
+{golden}
+
+[registry]
+path = '{models / MODEL}'
+
+[latency]
+rate = 120
+p99_ms = 250
+error_rate = 0.002
+longest_stall_s = 0.05
+
+[metrics]
+
+[drills]
+broken_model = "{command} --drill broken-model"
+{defect.declares if defect is not None else ""}
+"""
+
+
+def disagreements(defect: Defect, judged: Judged) -> list[str]:
+    """How a run differs from what the defect must lead to, one sentence each."""
+    must = checks()[defect.check].severity == "must"
+    found: list[str] = []
+    if judged.status(defect.check) != defect.expected:
+        found.append(f"{defect.check} is not {defect.expected} but {judged.told(defect.check)}")
+    if must and judged.blocking[:1] != [defect.check]:
+        found.append(f"{defect.check} is not named first in {judged.blocking}")
+    verdict = "NOT_READY" if defect.expected == "fail" else "INCONCLUSIVE"
+    if must and (judged.exit_code, judged.state) != (1, verdict):
+        found.append(f"expected exit 1 and {verdict}, got {judged.exit_code} and {judged.state}")
+    strays = sorted(judged.red - {defect.check} - defect.also)
+    found += [f"{stray} is red too: {judged.told(stray)}" for stray in strays]
+    return found

@@ -1,0 +1,74 @@
+"""Defects of speed under load."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+from reference_service.batcher import Batcher, Waiting
+from reference_service.components import Components
+from reference_service.predictor import Answer, SklearnPredictor
+from reference_service.registry import Snapshot
+from tests.defects.planting import defect
+
+
+# In the whole quick profile the queue behind a sleeping call may also be missed by readiness.
+@defect("latency.p99", also={"latency.health_under_load"})
+def one_call_in_fifty_sleeps(components: Components) -> Components:
+    """2% of the calls take 0.3 s longer, as with a collector of garbage or a remote look-up. MLOps handbook."""
+
+    class Sleepy(SklearnPredictor):
+        def predict(self, snapshot: Snapshot, rows: Sequence[Sequence[float]]) -> list[Answer]:
+            if random.random() < 0.02:
+                time.sleep(0.3)
+            return super().predict(snapshot, rows)
+
+    return replace(components, predictor=Sleepy())
+
+
+@defect("latency.error_rate")
+def calls_that_meet_another_fail_now_and_then(components: Components) -> Components:
+    """Under load 1% or more of the requests end in 500: a shared object, not made for two at once."""
+
+    class Racy(Batcher):
+        async def submit(
+            self, snapshot: Snapshot, rows: Sequence[Sequence[float]], urgent: bool = False
+        ) -> list[Answer]:
+            if self.calls and not urgent and random.random() < 0.1:
+                raise RuntimeError("changed during iteration")
+            return await super().submit(snapshot, rows, urgent)
+
+    return replace(components, batcher=Racy(components.predictor, components.telemetry, components.settings.limits))
+
+
+@defect("latency.sustained_rate", also={"latency.p99", "latency.error_rate", "latency.health_under_load"})
+def a_lock_lets_one_row_through_at_a_time(components: Components) -> Components:
+    """Rows are predicted one by one behind a lock, 80 a second: less than is declared. Practice guide."""
+
+    class Locked(SklearnPredictor):
+        def predict(self, snapshot: Snapshot, rows: Sequence[Sequence[float]]) -> list[Answer]:
+            time.sleep(0.0125 * len(rows))
+            return super().predict(snapshot, rows)
+
+    return replace(components, predictor=Locked())
+
+
+@defect("latency.health_under_load", also={"latency.p99", "latency.sustained_rate", "latency.error_rate"})
+def the_model_runs_on_the_event_loop(components: Components) -> Components:
+    """`async def predict` computes for 30 ms and lets nothing else run. Python ML deployment guide."""
+
+    class OnTheLoop(Batcher):
+        async def call(self, loop: asyncio.AbstractEventLoop, taken: Sequence[Waiting]) -> None:
+            for each in taken:
+                until = time.perf_counter() + 0.03
+                while time.perf_counter() < until:
+                    pass
+                self.deliver([each], self.predictor.predict(each.snapshot, each.rows))
+            self.calls -= 1
+
+    return replace(
+        components, batcher=OnTheLoop(components.predictor, components.telemetry, components.settings.limits)
+    )

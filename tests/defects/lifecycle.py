@@ -1,0 +1,101 @@
+"""Defects of starting and stopping."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+from reference_service.components import Components
+from reference_service.drain import Drain
+from reference_service.predictor import Answer, SklearnPredictor
+from reference_service.readiness import Readiness
+from reference_service.registry import Snapshot
+from reference_service.serving import Serving
+from tests.defects.planting import defect
+
+LOADING_S = 0.5
+
+
+@defect("lifecycle.ready_truthful")
+def ready_without_a_model(components: Components) -> Components:
+    """Health is 200 with `model_loaded: false` while the model still loads. Deployment helper, Python ML deployment."""
+
+    class Late(Serving):
+        started = False
+
+        def start(self) -> None:
+            if not self.started:
+                threading.Timer(LOADING_S, super().start).start()
+            self.started = True
+
+    return replace(
+        components,
+        serving=Late(components.registry, components.serving.version),
+        readiness=_AlwaysReady(components.serving, components.batcher),
+    )
+
+
+@defect("lifecycle.ready_truthful")
+def the_first_answer_is_nobodys(components: Components) -> Components:
+    """The first call after the start answers from an array that was never filled."""
+
+    class Unfilled(SklearnPredictor):
+        calls = 0
+
+        def predict(self, snapshot: Snapshot, rows: Sequence[Sequence[float]]) -> list[Answer]:
+            self.calls += 1
+            return super().predict(snapshot, [[0.0] * len(row) for row in rows] if self.calls == 1 else rows)
+
+    silent = _AlwaysReady(components.serving, components.batcher)
+    return replace(components, predictor=Unfilled(), readiness=silent)
+
+
+@defect("lifecycle.cold_start")
+def the_model_is_loaded_by_the_first_call(components: Components) -> Components:
+    """Ready at once, and the first customer waits for the loading. Python ML deployment guide, MLOps handbook."""
+
+    class Lazy(Serving):
+        def start(self) -> None:
+            pass
+
+        def current(self) -> Snapshot:
+            if self.snapshot is None:
+                time.sleep(3 * LOADING_S)
+                self.snapshot = self.load()
+            return self.snapshot
+
+    lazy = Lazy(components.registry, components.serving.version)
+    return replace(components, serving=lazy, readiness=_AlwaysReady(lazy, components.batcher))
+
+
+@defect("lifecycle.drain")
+def exits_without_draining(components: Components) -> Components:
+    """SIGTERM ends the process at once, whoever waits for an answer. Deployment practice guide."""
+
+    class Abrupt(Drain):
+        def begin(self, loop: asyncio.AbstractEventLoop) -> None:
+            os._exit(0)
+
+    return replace(components, drain=Abrupt(components.readiness, components.log, 0.0))
+
+
+@defect("lifecycle.drain")
+def ignores_sigterm(components: Components) -> Components:
+    """SIGTERM is caught and forgotten: the orchestrator waits, then kills whatever is in flight."""
+
+    class Deaf(Drain):
+        def begin(self, loop: asyncio.AbstractEventLoop) -> None:
+            self.readiness.drain()
+
+    return replace(components, drain=Deaf(components.readiness, components.log, 0.0))
+
+
+class _AlwaysReady(Readiness):
+    """Says yes whatever the model does."""
+
+    async def failure(self) -> str | None:
+        return None
