@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pytest_mlready.catalogue import check
+from pytest_mlready.checks.identity import known
 from pytest_mlready.checks.refusals import SERVICE
 from pytest_mlready.finding import Finding, Measurement, failed, inconclusive, passed
 from pytest_mlready.measure.agreement import difference
@@ -23,7 +24,8 @@ def golden(golden: Golden) -> Finding:
 
     It is the one test that a swapped pair of features, a missing scaler or a wrong model file cannot pass.
     """
-    served = {one.version for answered in golden.answered for one in answered.predictions if one.version is not None}
+    named = [one.version for answered in golden.answered for one in answered.predictions]
+    served = {version for version in named if version is not None and known(version)}
     if golden.version is not None and served and golden.version not in served:
         return inconclusive(f"the golden answers are of version {golden.version}, {', '.join(sorted(served))} answers")
     wrong: list[tuple[Answered, str]] = []

@@ -43,6 +43,7 @@ def one_golden(expected: Prediction, got: Answered, version: str | None = "1.0.0
             "version 1.0.0, 2.0.0 answers",
         ),
         (one_golden(Prediction(0), answered(case=ROW, version="2.0.0"), None), "fail", "golden row 0"),
+        (one_golden(Prediction(1), answered(case=ROW, version="unknown")), "pass", "1 golden rows"),
         (Golden((), (), 0.0), "inconclusive", "no rows"),
     ],
 )
