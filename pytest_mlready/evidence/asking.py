@@ -146,7 +146,7 @@ def _whole(answered: Answered, wanted: int) -> list[Prediction]:
 
 def _unmapped_version(mapping: JsonMapping, exchange: Exchange) -> str | None:
     """The version at the usual key, where the document does not say at which key it is."""
-    body = exchange.json if mapping.version_key is None else None
+    body = exchange.json_or_none if mapping.version_key is None else None
     version = body.get("model_version") if isinstance(body, Mapping) else None
     return str(version) if isinstance(version, str | int | float) else None
 

@@ -61,3 +61,12 @@ def test_a_batch_keeps_the_number_of_predictions_that_came() -> None:
     answered = decoded_batch(MAPPING, exchange(200, {"predictions": [1, 0, 1]}), (0, 1))
     assert [one.prediction for one in answered.predictions] == [1, 0, 1]
     assert answered.only is None
+
+
+def test_a_version_at_the_usual_key_counts_where_no_schema_names_the_key() -> None:
+    unmapped = JsonMapping()
+    one = decoded_one(unmapped, exchange(200, b'{"prediction":1,"model_version":"2.0.0"}'), 0)
+    assert one.only == Prediction(1, version="2.0.0")
+    for body in (b"<html>", b"[1]", b"", b'{"prediction":1,"model_version":["2"]}'):
+        answered = decoded_one(unmapped, exchange(200, body), 0)
+        assert [prediction.version for prediction in answered.predictions] in ([], [None])
