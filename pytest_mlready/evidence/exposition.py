@@ -52,7 +52,8 @@ def media_problem(content_type: str | None) -> str | None:
         return "it has no Content-Type"
     message = Message()
     message["Content-Type"] = content_type
-    media, version = message.get_content_type(), message.get_param("version")
+    # Not get_content_type, which takes whatever it cannot read for text/plain.
+    media, version = content_type.partition(";")[0].strip().lower(), message.get_param("version")
     if media == "application/openmetrics-text" or (media == "text/plain" and version in {None, "0.0.4", "1.0.0"}):
         return None
     return f"its Content-Type is {content_type[:100]!r}, not text/plain; version=0.0.4 or OpenMetrics"
