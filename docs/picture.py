@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 WIDTH = 110
 LINE_HEIGHT = 19
-WEIGHT = ("", " font-weight=\"bold\"")
+WEIGHT = ("", ' font-weight="bold"')
 COLOURS = {"31": "#ff7b72", "32": "#7ee787", "33": "#e3b341", "36": "#79c0ff"}
 SGR = re.compile(r"\x1b\[([\d;]*)m")
 STYLE = "font: 14px ui-monospace, 'DejaVu Sans Mono', Menlo, Consolas, monospace; white-space: pre"
@@ -31,8 +31,7 @@ def draw(text: str) -> str:
 
 def _line(line: str, number: int) -> str:
     spans = "".join(
-        f'<tspan fill="{colour}"{WEIGHT[bold]}>{html.escape(part)}</tspan>'
-        for part, colour, bold in _parts(line)
+        f'<tspan fill="{colour}"{WEIGHT[bold]}>{html.escape(part)}</tspan>' for part, colour, bold in _parts(line)
     )
     return f'<text x="12" y="{number * LINE_HEIGHT}" xml:space="preserve" style="{STYLE}">{spans}</text>'
 

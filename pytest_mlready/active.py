@@ -40,11 +40,6 @@ VERDICTS_NEED_NO_RUN = ("collectonly", "setupplan", "setuponly", "showfixtures",
 
 def activate(config: Config) -> None:
     """Register the working plugin. Raises UsageError where the configuration is wrong."""
-    if config.getoption("mlready_list"):
-        from pytest_mlready.report.catalogue_list import ListCommand
-
-        config.pluginmanager.register(ListCommand(), "mlready-active")
-        return
     try:
         selection = selecting.select(config)
         run, plan = selecting.prepare(config, selection)

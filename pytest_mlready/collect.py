@@ -87,9 +87,9 @@ class CheckItem(Function):
             return "\n".join(explain(excinfo.value.finding))
         return super().repr_failure(excinfo)
 
-    def reportinfo(self) -> tuple[Path, None, str]:
-        """What the failure's headline says."""
-        return self.path, None, f"check {self.name}"
+    def reportinfo(self) -> tuple[Path, int, str]:
+        """Where it lies, and what the failure's headline says; pytest needs a line when a fixture skips an item."""
+        return self.path, 0, f"check {self.name}"
 
 
 def attach(item: Item, finding: Finding) -> None:

@@ -9,6 +9,8 @@ from enum import StrEnum
 from typing import Any
 
 MAX_JSON_BYTES = 8_000
+SERVICE = "http://SERVICE"
+"""What checks, which are pure, write for the target's URL in a replay command; the run puts the real one in."""
 
 
 class Status(StrEnum):

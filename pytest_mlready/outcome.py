@@ -18,16 +18,13 @@ from pytest import UsageError
 
 from pytest_mlready import checklist
 from pytest_mlready.checklist import Plan
-from pytest_mlready.finding import Finding, Severity, Status
+from pytest_mlready.finding import SERVICE, Finding, Severity, Status
 from pytest_mlready.ledger import Ledger, Planned, Verdict, excuse, judge
 from pytest_mlready.records import Closing
 from pytest_mlready.report import document, markdown
 from pytest_mlready.report.document import Report
 from pytest_mlready.run import Run
 from pytest_mlready.settings import SettingsError
-
-SERVICE = "http://SERVICE"
-"""What checks, which are pure, write for the target's URL in a replay command."""
 
 
 @dataclass

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pytest import Config, Item, Parser, mark
+from pytest import Config, Item, Parser, hookimpl, mark
 
 MARKER = 'mlready(id=None, *, severity="must", why=""): the test joins the readiness report of `pytest --mlready`'
 INACTIVE = "part of the readiness checklist: run `pytest --mlready`"
@@ -21,9 +21,18 @@ def pytest_addoption(parser: Parser) -> None:
     add("--mlready-list", action="store_true", help="list every check: what it proves, what it needs")
 
 
+@hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: Config) -> int | None:
+    if not config.getoption("mlready_list"):
+        return None
+    from pytest_mlready.report import catalogue_list
+
+    return catalogue_list.show()
+
+
 def pytest_configure(config: Config) -> None:
     config.addinivalue_line("markers", MARKER)
-    wanted = ("mlready", "mlready_url", "mlready_replay", "mlready_list")
+    wanted = ("mlready", "mlready_url", "mlready_replay")
     if any(config.getoption(name) for name in wanted):
         from pytest_mlready import active
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pytest_mlready.catalogue import check
 from pytest_mlready.checks.leaks import leak
-from pytest_mlready.checks.refusals import SERVICE, UNDECIDED, fault, judge_refusals, verdict
-from pytest_mlready.finding import Finding, Measurement, Status, failed, inconclusive, passed
+from pytest_mlready.checks.refusals import UNDECIDED, fault, judge_refusals, verdict
+from pytest_mlready.finding import SERVICE, Finding, Measurement, Status, failed, inconclusive, passed
 from pytest_mlready.records import BadRequests, Exchange, Limits
 from pytest_mlready.settings import Settings
 

@@ -6,12 +6,11 @@ from collections import Counter
 from collections.abc import Iterator
 
 from pytest_mlready.catalogue import check
-from pytest_mlready.finding import Finding, Measurement, Status, failed, inconclusive, passed
+from pytest_mlready.finding import SERVICE, Finding, Measurement, Status, failed, inconclusive, passed
 from pytest_mlready.measure.agreement import TOLERANCE, difference
 from pytest_mlready.records import Answered, Answers, BadItem, BadItems, Exchange, NotStrictJSON, Prediction
 from pytest_mlready.settings import Settings
 
-SERVICE = "http://SERVICE"
 UNSTEADY = 0.2
 """So many of the repeats differ that nothing can be compared with anything."""
 

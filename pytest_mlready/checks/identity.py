@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from pytest_mlready.catalogue import check
-from pytest_mlready.checks.refusals import SERVICE
-from pytest_mlready.finding import Finding, Measurement, Status, failed, inconclusive, passed
+from pytest_mlready.finding import SERVICE, Finding, Measurement, Status, failed, inconclusive, passed
 from pytest_mlready.records import Answered, Answers, Exchange, Identity
 
 UNKNOWN = frozenset({"", "unknown", "none", "null", "n/a", "undefined", "nil", "?"})

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from pytest_mlready.catalogue import check
-from pytest_mlready.finding import Finding, Measurement, failed, inconclusive, passed
+from pytest_mlready.finding import SERVICE, Finding, Measurement, failed, inconclusive, passed
 from pytest_mlready.measure.agreement import difference
 from pytest_mlready.records import Answered, Drain, StartTimeline
 from pytest_mlready.settings import Settings
 
-SERVICE = "http://SERVICE"
 CLEAN_EXITS = frozenset({0, -15, 143})
 """Exit codes of a service that stopped because it was told to: servers that finish and then die of the very signal
 (uvicorn) are as good as those that return 0."""

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pytest_mlready.finding import Finding, Measurement, failed, inconclusive, passed
+from pytest_mlready.finding import SERVICE, Finding, Measurement, failed, inconclusive, passed
 from pytest_mlready.records import BadRequests, Exchange, NotStrictJSON
 
-SERVICE = "http://SERVICE"
 """Stands for the target's URL, which the core puts in its place."""
 UNDECIDED = frozenset({401, 403, 429})
 """Refused for another reason than the input: nothing is proven."""

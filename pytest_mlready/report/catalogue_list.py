@@ -6,21 +6,16 @@ import dataclasses
 import typing
 from collections.abc import Iterator
 
-from pytest import Config
-
 from pytest_mlready import settings
 from pytest_mlready.catalogue import NEEDS, Check, checks
 from pytest_mlready.settings import PROFILES
 
 
-class ListCommand:
-    """Prints the catalogue instead of running anything."""
-
-    def pytest_cmdline_main(self, config: Config) -> int:
-        writer = config.get_terminal_writer()
-        for line in lines():
-            writer.line(line)
-        return 0
+def show() -> int:
+    """Print the catalogue instead of running anything; the exit status is 0."""
+    for line in lines():
+        print(line)
+    return 0
 
 
 def lines() -> Iterator[str]:
