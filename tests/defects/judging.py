@@ -17,6 +17,8 @@ from tests.defects.planting import Defect, RunDirectory
 
 ROOT = Path(__file__).resolve().parents[2]
 MODEL = "breast-cancer"
+HEALTHY = "healthy"
+"""Stands for the reference service as it is, where the name of a defect stands otherwise."""
 SHORT_LOAD_S = 9
 """Enough to find what is planted; that a healthy service passes is shown with the whole load."""
 LONGEST_S = 240

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import threading
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,12 +11,11 @@ from dataclasses import replace
 from reference_service.components import Components
 from reference_service.drain import Drain
 from reference_service.predictor import Answer, SklearnPredictor
+from reference_service.problems import Problem
 from reference_service.readiness import Readiness
 from reference_service.registry import Snapshot
 from reference_service.serving import Serving
 from tests.defects.planting import defect
-
-LOADING_S = 0.5
 
 
 @defect("lifecycle.ready_truthful")
@@ -25,12 +23,14 @@ def ready_without_a_model(components: Components) -> Components:
     """Health is 200 with `model_loaded: false` while the model still loads. Deployment helper, Python ML deployment."""
 
     class Late(Serving):
-        started = False
-
         def start(self) -> None:
-            if not self.started:
-                threading.Timer(LOADING_S, super().start).start()
-            self.started = True
+            self.loading = self.load()
+
+        def current(self) -> Snapshot:
+            if self.snapshot is None:
+                self.snapshot = self.loading
+                raise Problem(503, "not-ready", "No model is loaded.")
+            return self.snapshot
 
     return replace(
         components,
@@ -64,7 +64,7 @@ def the_model_is_loaded_by_the_first_call(components: Components) -> Components:
 
         def current(self) -> Snapshot:
             if self.snapshot is None:
-                time.sleep(3 * LOADING_S)
+                time.sleep(1.5)
                 self.snapshot = self.load()
             return self.snapshot
 
@@ -83,7 +83,7 @@ def exits_without_draining(components: Components) -> Components:
     return replace(components, drain=Abrupt(components.readiness, components.log, 0.0))
 
 
-@defect("lifecycle.drain")
+@defect("lifecycle.drain", declares="[lifecycle]\ndrain_s = 3")
 def ignores_sigterm(components: Components) -> Components:
     """SIGTERM is caught and forgotten: the orchestrator waits, then kills whatever is in flight."""
 

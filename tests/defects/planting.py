@@ -6,8 +6,9 @@
         ...
 
 The type of the function's parameter says where the fault sits: `Components` (the usual: one part replaced), `Settings`
-(what the service is started with), `FastAPI` (around the application) or `RunDirectory` (the directory in which pytest
-runs: its conftest, say). A fault of published files is a function of the version's directory, given as `files`.
+(what the service is started with), `type[Registry]` (how it reads published files), `FastAPI` (around the application)
+or `RunDirectory` (where pytest runs: its conftest, say). A fault of the published files themselves is a function of the
+version's directory, given as `files`.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from typing import Any, Literal, NewType, TypeVar
 from fastapi import FastAPI
 
 from reference_service.components import Components
+from reference_service.registry import Registry
 from reference_service.settings import Settings
 
 PLANTED = ".planted"
@@ -33,6 +35,7 @@ RunDirectory = NewType("RunDirectory", Path)
 PLACES: Mapping[object, str] = {
     Components: "components",
     Settings: "settings",
+    type[Registry]: "registry",
     FastAPI: "application",
     RunDirectory: "run",
 }
