@@ -56,6 +56,20 @@ def the_scaler_is_left_out(components: Components) -> Components:
     return replace(components, predictor=Unscaled(), readiness=loaded)
 
 
+@defect("contract.golden")
+def a_request_switches_the_model_of_all(components: Components) -> Components:
+    """One shared `self.model`, switched for whoever names a version, though refused. Python ML deployment guide."""
+
+    class Shared(Identity):
+        def answer_version(self, snapshot: Snapshot, requested: str | None) -> str:
+            if requested not in {None, snapshot.version}:
+                other = self.registry.load(self.registry.versions()[-1])
+                self.serving.snapshot = replace(snapshot, estimator=other.estimator)
+            return super().answer_version(snapshot, requested)
+
+    return replace(components, identity=Shared(components.serving, components.registry))
+
+
 @defect("contract.reject_missing")
 def a_missing_key_is_a_server_error(components: Components) -> Components:
     """`request["features"]` raises KeyError, which ends as 500. Python ML deployment guide."""

@@ -49,7 +49,7 @@ def batches_drop_the_probabilities(components: Components) -> Components:
     return replace(components, presenter=Bare())
 
 
-@defect("fuzz.well_formed_answers", also={"contract.openapi"})
+@defect("fuzz.well_formed_answers")
 def json_is_called_a_web_page(components: Components) -> Components:
     """Predictions come as text/html, as Flask calls a string. Python ML deployment guide."""
 
@@ -118,7 +118,7 @@ def predictions_are_random(components: Components) -> Components:
 
 
 # The answers' first 64 are asked within `answers`, so repeats show it before the canaries do.
-@defect("fuzz.deterministic", also={"fuzz.canary_stable", "fuzz.batch_equals_single"})
+@defect("fuzz.deterministic", also={"fuzz.canary_stable"})
 def every_64th_answer_is_stale(components: Components) -> Components:
     """A buffer is used again too early: now and then somebody gets the answer before."""
 

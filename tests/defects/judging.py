@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 MODEL = "breast-cancer"
 HEALTHY = "healthy"
 """Stands for the reference service as it is, where the name of a defect stands otherwise."""
-SHORT_LOAD_S = 9
+SHORT_LOAD_S = 7
 """Enough to find what is planted; that a healthy service passes is shown with the whole load."""
 LONGEST_S = 240
 RED = frozenset({"fail", "error", "not_run"})
@@ -104,6 +104,7 @@ def checklist_of(defect: Defect | None, directory: Path, profile: str) -> str:
         models = defect.registry(models, directory / "registry", MODEL)
     module = "reference_service" if defect is None else f"tests.defects serve {defect.name}"
     command = f"{{python}} -m {module} --models '{models}' --port {{port}} --state {{state}}"
+    command += " --drain-seconds 0.1" if profile == "smoke" else ""
     golden = "" if defect is not None and not defect.golden else f"golden = '{models / MODEL / '1.0.0/golden.json'}'"
     return f"""profile = "{profile}"
 

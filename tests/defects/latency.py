@@ -31,13 +31,13 @@ def one_call_in_fifty_sleeps(components: Components) -> Components:
 
 @defect("latency.error_rate")
 def calls_that_meet_another_fail_now_and_then(components: Components) -> Components:
-    """Under load 1% or more of the requests end in 500: a shared object, not made for two at once."""
+    """Under load more than 1% of the requests end in 500: a shared object, not made for two at once."""
 
     class Racy(Batcher):
         async def submit(
             self, snapshot: Snapshot, rows: Sequence[Sequence[float]], urgent: bool = False
         ) -> list[Answer]:
-            if self.calls and not urgent and random.random() < 0.1:
+            if self.calls and not urgent and random.random() < 0.2:
                 raise RuntimeError("changed during iteration")
             return await super().submit(snapshot, rows, urgent)
 
@@ -46,11 +46,11 @@ def calls_that_meet_another_fail_now_and_then(components: Components) -> Compone
 
 @defect("latency.sustained_rate", also={"latency.p99", "latency.error_rate", "latency.health_under_load"})
 def a_lock_lets_one_row_through_at_a_time(components: Components) -> Components:
-    """Rows are predicted one by one behind a lock, 80 a second: less than is declared. Practice guide."""
+    """Rows are predicted one by one behind a lock, 50 a second: less than is declared. Practice guide."""
 
     class Locked(SklearnPredictor):
         def predict(self, snapshot: Snapshot, rows: Sequence[Sequence[float]]) -> list[Answer]:
-            time.sleep(0.0125 * len(rows))
+            time.sleep(0.02 * len(rows))
             return super().predict(snapshot, rows)
 
     return replace(components, predictor=Locked())

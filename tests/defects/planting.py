@@ -78,7 +78,7 @@ class Defect:
         """The registry to serve from: a copy with the files' fault if there is one."""
         if self.files is None or (models / PLANTED).exists():
             return models
-        shutil.copytree(models, copy, dirs_exist_ok=True)
+        shutil.copytree(models, copy, dirs_exist_ok=True, ignore=shutil.ignore_patterns(".state"))
         self.files(min((copy / model).glob("*.*.*")))
         (copy / PLANTED).touch()
         return copy
