@@ -44,7 +44,7 @@ def gather(context: Context) -> Drain:
             raise GatherError("the fresh instance has no process")
         own = Context(fresh, context.settings, context.rows, context.seed, context.budget_s)
         _warm(own)
-        with ThreadPoolExecutor(CLIENTS) as threads:
+        with ThreadPoolExecutor(CLIENTS + 1) as threads:
             stop = threading.Event()
             clients = [threads.submit(_client, own, at, stop, budget_s) for at in range(CLIENTS)]
             time.sleep(TRAFFIC_S / 2)
@@ -53,9 +53,10 @@ def gather(context: Context) -> Drain:
             stop.set()  # whatever is begun from here on may come after the signal and does not count
             instance.signal(signal.SIGTERM)
             signalled = time.monotonic()
-            ready_after = _readiness(fresh)
+            asked = threads.submit(_readiness, fresh)  # a service that accepts no more lets it wait, not the halves
             time.sleep(max(0.0, signalled + REST_AFTER_S - time.monotonic()))
             half_sent = tuple(_since(one.finish(signalled + budget_s), signalled) for one in halves)
+            ready_after = asked.result()
             begun = [request for client in clients if (request := client.result()) is not None]
         code, waited_s = _ended(instance, signalled, budget_s)
         left_behind = _left_behind(instance) if code is not None else 0
