@@ -6,6 +6,8 @@ import dataclasses
 import io
 import os
 import time
+import zipfile
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,12 +74,18 @@ class Store:
         except Exception as problem:
             error = redact(_explain(problem), self.secrets)
         envelope = Envelope(name, _plain(made_with), started_at, time.monotonic() - clock, error)
-        _write(path, envelope, record)
+        try:
+            _write(path, envelope, record)
+        except (TypeError, ValueError) as problem:
+            error = redact(f"the {name} evidence cannot be saved: {_explain(problem)}", self.secrets)
+            _write(path, msgspec.structs.replace(envelope, error=error))
 
     def _replayed(self, name: str, path: Path, made_with: Mapping[str, Any]) -> object:
         if not path.exists():
             return NotGathered(name, f"the saved run holds no {name} evidence")
         envelope = _envelope(path)
+        if isinstance(envelope, Errored):
+            return envelope
         for key, value in _plain(made_with).items():
             if envelope.made_with.get(key) != value:
                 was = envelope.made_with.get(key)
@@ -149,25 +157,34 @@ def _replace(path: Path, data: bytes) -> None:
     temporary.replace(path)
 
 
-def _envelope(path: Path) -> Envelope:
+def _envelope(path: Path) -> Envelope | Errored:
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Envelope)
-    except (OSError, msgspec.DecodeError) as error:
-        return Envelope(path.stem, {}, 0.0, 0.0, f"{path.name} cannot be read: {error}")
+        envelope = msgspec.json.decode(path.read_bytes(), type=Envelope)
+    except (OSError, msgspec.DecodeError, RecursionError) as error:
+        return Errored(path.stem, f"{path.name} cannot be read: {error}")
+    if envelope.name != path.stem:
+        return Errored(path.stem, f"{path.name} cannot be read: it holds evidence {envelope.name!r}")
+    return envelope
 
 
 def read(path: Path) -> object:
     """The record in a file, or Errored: why there is none."""
     envelope = _envelope(path)
+    if isinstance(envelope, Errored):
+        return envelope
     if envelope.error is not None:
         return Errored(envelope.name, envelope.error)
     try:
         record: Any = msgspec.json.decode(envelope.record, type=SCHEDULE.evidence[envelope.name].record, strict=True)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         return Errored(envelope.name, f"{path.name} cannot be read: {error}")
+    beside = path.with_suffix(".npz")
     for name in _array_fields(record):
         import numpy as np
 
-        with np.load(path.with_suffix(".npz")) as arrays:
-            record = dataclasses.replace(record, **{name: dict(arrays)})
+        try:
+            with np.load(io.BytesIO(beside.read_bytes())) as arrays:
+                record = dataclasses.replace(record, **{name: dict(arrays)})
+        except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+            return Errored(envelope.name, f"{beside.name} cannot be read: {error}")
     return record
