@@ -1,227 +1,190 @@
-"""A small, healthy model service that starts in a blink: `python stub_service.py PORT [--fault NAME] [--count FILE]`.
+"""A small, strict model service, standard library only: served in a thread, or run by path with a fault of its own.
 
-It sums three features. Every request is counted in `--count FILE`, one byte each by its route's letter, so that a test
-can tell how often evidence was gathered.
+`python stub_service.py --port PORT` serves; the other flags are its faults, and files that say what happened to it.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import math
 import os
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
-import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
-FEATURES = ("age", "income", "debt")
-FAULTS = (
-    "none",
-    "exits",  # ends at once with status 3
-    "never_ready",
-    "not_http",  # answers bytes that are no HTTP
-    "dies_after_20",  # ends in the 20th predict
-    "ignores_sigterm",
-    "daemonises",  # starts a grandchild that leaves the process group
-    "random",  # answers by chance
-    "accepts_nan",
-    "says_ansi",  # colours in its version
-)
+FEATURES = ("x0", "x1", "x2", "x3")
+VERSION = "1.0.0"
 
 
-class Stub(BaseHTTPRequestHandler):
-    """Routes of the stub; one thread a connection."""
+def _json(schema: dict[str, Any]) -> dict[str, Any]:
+    return {"content": {"application/json": {"schema": schema}}}
 
-    protocol_version = "HTTP/1.1"
-    fault = "none"
-    count = ""
-    predicts = 0
-    stopping = False
 
-    def log_message(self, format: str, *args: Any) -> None:
-        """Log one line a request with its id."""
-        print(json.dumps({"request_id": self.request_id, "line": format % args}), flush=True)
+def _document() -> dict[str, Any]:
+    numbers = {"type": "array", "items": {"type": "number"}}
+    features = {**numbers, "minItems": len(FEATURES), "maxItems": len(FEATURES)}
+    one = {"type": "object", "required": ["features"], "additionalProperties": False, "properties": {}}
+    single = {**one, "properties": {"features": features}}
+    several = {**one, "required": ["rows"], "properties": {"rows": {"type": "array", "items": features}}}
+    answer: dict[str, Any] = {
+        "type": "object",
+        "required": ["prediction", "probabilities", "model_version"],
+        "properties": {"prediction": {"type": "integer"}, "probabilities": numbers, "model_version": {}},
+    }
+    batch = {"type": "object", "properties": {"predictions": {"type": "array", "items": answer}}}
+    ok, refused = {"description": "ok"}, {"description": "refused"}
+    get = {"get": {"responses": {"200": {**ok, **_json({"type": "object"})}}}}
 
-    def do_GET(self) -> None:
-        """Health, metadata, metrics and the interface document."""
-        self.begin("g")
-        if self.path in {"/health/live", "/health", "/health/ready"}:
-            ready = (self.fault != "never_ready" and not Stub.stopping) or self.path == "/health/live"
-            self.answer(200 if ready else 503, {"status": "ok", "model_version": self.model_version})
-        elif self.path == "/model/info":
-            self.answer(200, {"name": "stub", "version": self.model_version, "features": list(FEATURES)})
-        elif self.path == "/openapi.json":
-            self.answer(200, DOCUMENT)
-        else:
-            self.answer(404, {"detail": "no such route"})
+    def post(asked: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+        return {"post": {"requestBody": _json(asked), "responses": {"200": {**ok, **_json(given)}, "422": refused}}}
 
-    def do_POST(self) -> None:
-        """Predict one row or several."""
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        self.begin("p" if self.path == "/predict" else "b")
-        Stub.predicts += 1
-        if self.fault == "dies_after_20" and Stub.predicts >= 20:
-            os._exit(7)
-        if self.path not in {"/predict", "/predict/batch"}:
-            return self.answer(404, {"detail": "no such route"})
-        if len(body) > 65_536:
-            return self.answer(413, {"detail": "too large"})
-        if self.headers.get_content_type() != "application/json":
-            return self.answer(415, {"detail": "send application/json"})
+    paths = dict.fromkeys(("/health", "/health/ready", "/health/live", "/model/info", "/openapi.json"), get)
+    metrics = {"get": {"responses": {"200": {**ok, "content": {"text/plain": {"schema": {"type": "string"}}}}}}}
+    predict = {"/predict": post(single, answer), "/predict/batch": post(several, batch), "/metrics": metrics}
+    return {"openapi": "3.1.0", "info": {"title": "stub", "version": "1"}, "paths": {**paths, **predict}}
+
+
+def _predicted(features: object) -> dict[str, Any] | None:
+    if not isinstance(features, list) or len(features) != len(FEATURES):
+        return None
+    if any(isinstance(one, bool) or not isinstance(one, int | float) for one in features):
+        return None
+    positive = 0.75 if sum(features) > 0 else 0.25
+    return {"prediction": int(positive > 0.5), "probabilities": [1 - positive, positive], "model_version": VERSION}
+
+
+@dataclass
+class Stub:
+    """What the service knows of itself, and what was asked of it: (time, method, path, authorization)."""
+
+    ready: bool = True
+    crash_after: int | None = None
+    log: Path | None = None
+    title: str = "stub"
+    requests: list[tuple[float, str, str, str]] = field(default_factory=list)
+
+    def answer(self, method: str, path: str, body: bytes) -> tuple[int, object]:
+        """Status and document of one request."""
+        if self.crash_after is not None and len(self.requests) > self.crash_after:
+            os._exit(3)
+        health = {"status": "ok" if self.ready else "starting", "model_version": VERSION}
+        got: dict[str, Callable[[], tuple[int, object]]] = {
+            "GET /health": lambda: (200 if self.ready else 503, health),
+            "GET /health/ready": lambda: (200 if self.ready else 503, health),
+            "GET /health/live": lambda: (200, {"status": "ok"}),
+            "GET /model/info": lambda: (200, {"model_name": self.title, "model_version": VERSION}),
+            "GET /openapi.json": lambda: (200, _document()),
+            "GET /metrics": lambda: (200, f"# TYPE requests counter\nrequests_total {len(self.requests)}\n"),
+            "POST /predict": lambda: self._predict(body),
+            "POST /predict/batch": lambda: self._batch(body),
+        }
+        return got.get(f"{method} {path.partition('?')[0]}", lambda: (404, {"detail": "no such route"}))()
+
+    def note(self, method: str, path: str, authorization: str) -> None:
+        """Remember a request, in the log too."""
+        self.requests.append((time.time(), method, path, authorization))
+        if self.log is not None:
+            with self.log.open("a", encoding="utf-8") as log:
+                log.write(f"{time.time():.4f} {method} {path}\n")
+
+    def _predict(self, body: bytes) -> tuple[int, object]:
         try:
-            answer = self.predict(body) if self.path == "/predict" else self.predict_batch(body)
-        except (ValueError, TypeError, KeyError, RecursionError, OverflowError):
-            return self.answer(422, {"detail": "expected three finite numbers"})
-        return self.answer(200, {**answer, "model_version": self.model_version, "request_id": self.request_id})
+            asked = json.loads(body)
+        except ValueError:
+            return 400, {"detail": "the body is not JSON"}
+        extra = isinstance(asked, dict) and set(asked) - {"features"}
+        given = _predicted(asked.get("features")) if isinstance(asked, dict) and not extra else None
+        return (200, given) if given is not None else (422, {"detail": "expected 4 numbers in `features` and no more"})
 
-    def predict(self, body: bytes) -> dict[str, Any]:
-        """The answer to one row."""
-        sent = self.parsed(body, {"features"})
-        return {"prediction": self.score(sent["features"])}
-
-    def predict_batch(self, body: bytes) -> dict[str, Any]:
-        """The answers to several rows, in order."""
-        rows = self.parsed(body, {"instances"})["instances"]
-        if not isinstance(rows, list) or not 1 <= len(rows) <= 1000:
-            raise ValueError
-        return {"predictions": [{"prediction": self.score(row)} for row in rows]}
-
-    def parsed(self, body: bytes, keys: set[str]) -> dict[str, Any]:
-        """The body as an object with just these keys, each once."""
-        sent = json.loads(body, object_pairs_hook=lambda pairs: pairs)
-        if not isinstance(sent, list) or sorted(key for key, _ in sent) != sorted(keys):
-            raise ValueError
-        return dict(sent)
-
-    def score(self, row: Any) -> float:
-        """The sum of a row's features."""
-        if not isinstance(row, list) or len(row) != len(FEATURES):
-            raise ValueError
-        if any(isinstance(value, bool) or not isinstance(value, (int, float)) for value in row):
-            raise TypeError
-        if self.fault == "accepts_nan":
-            return float(sum(value for value in row if math.isfinite(value)))
-        if not all(math.isfinite(value) and abs(value) < 1e12 for value in row):
-            raise ValueError
-        return float(sum(row)) + (uuid.uuid4().int % 1000 if self.fault == "random" else 0)
-
-    def do_DELETE(self) -> None:
-        """Nothing here can be deleted."""
-        self.begin("o")
-        self.answer(405, {"detail": "method not allowed"})
-
-    do_PUT = do_PATCH = do_OPTIONS = do_DELETE
-
-    @property
-    def model_version(self) -> str:
-        """The version that every source reports."""
-        return "1.0\x1b[31m" if self.fault == "says_ansi" else "1.0"
-
-    def begin(self, letter: str) -> None:
-        """Count the request and give it an id."""
-        self.request_id = self.headers.get("X-Request-ID") or str(uuid.uuid4())
-        if self.count:
-            with open(self.count, "a", encoding="ascii") as file:
-                file.write(letter)
-
-    def answer(self, status: int, content: Any) -> None:
-        """Answer JSON, and close where the body was not read."""
-        body = json.dumps(content).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.send_header("X-Request-ID", self.request_id)
-        self.end_headers()
-        self.wfile.write(body)
+    def _batch(self, body: bytes) -> tuple[int, object]:
+        try:
+            rows = json.loads(body)["rows"]
+        except (ValueError, KeyError, TypeError):
+            return 422, {"detail": "expected `rows`"}
+        answers = [_predicted(row) for row in rows]
+        return (422, {"detail": "a row is wrong"}) if None in answers else (200, {"predictions": answers})
 
 
-def _route(method: str, description: str, **content: Any) -> dict[str, Any]:
-    answers = {"200": {"description": description, "content": {"application/json": {"schema": content["answer"]}}}}
-    refusals = {code: {"description": "refused"} for code in ("413", "415", "422")}
-    route: dict[str, Any] = {"responses": answers if method == "get" else {**answers, **refusals}}
-    if "body" in content:
-        route["requestBody"] = {"required": True, "content": {"application/json": {"schema": content["body"]}}}
-    return {method: route}
+def server(stub: Stub, port: int = 0) -> ThreadingHTTPServer:
+    """An HTTP/1.1 server for it, not yet serving."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
+
+        def handle_one_request(self) -> None:
+            try:
+                super().handle_one_request()
+            except OSError:
+                self.close_connection = True
+
+        def _serve(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            stub.note(self.command, self.path, self.headers.get("Authorization", ""))
+            status, document = stub.answer(self.command, self.path, body)
+            content = document.encode() if isinstance(document, str) else json.dumps(document).encode()
+            kind = "text/plain; version=0.0.4" if isinstance(document, str) else "application/json"
+            self.send_response(status)
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = do_OPTIONS = do_PATCH = _serve
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    made = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+    made.daemon_threads = True
+    return made
 
 
-_ROW = {"type": "array", "items": {"type": "number"}, "minItems": 3, "maxItems": 3}
-_ANY = {"type": "object"}
-_PREDICTION = {"type": "object", "required": ["prediction"], "properties": {"prediction": {"type": "number"}}}
-_VERSIONED = {"model_version": {"type": "string"}, "request_id": {"type": "string"}}
-_ONE = {
-    "type": "object",
-    "required": ["prediction", "model_version", "request_id"],
-    "properties": {"prediction": {"type": "number"}, **_VERSIONED},
-}
-_MANY = {"type": "object", "properties": {"predictions": {"type": "array", "items": _PREDICTION}, **_VERSIONED}}
-DOCUMENT = {
-    "openapi": "3.1.0",
-    "info": {"title": "stub", "version": "1"},
-    "paths": {
-        **{
-            path: _route("get", path, answer=_ANY)
-            for path in ("/health/live", "/health/ready", "/health", "/model/info", "/openapi.json")
-        },
-        "/predict": _route(
-            "post",
-            "one row",
-            answer=_ONE,
-            body={"type": "object", "required": ["features"], "properties": {"features": _ROW}},
-        ),
-        "/predict/batch": _route(
-            "post",
-            "several rows",
-            answer=_MANY,
-            body={
-                "type": "object",
-                "required": ["instances"],
-                "properties": {"instances": {"type": "array", "items": _ROW}},
-            },
-        ),
-    },
-}
+def main() -> None:
+    """Serve, or fail as the flags say."""
+    flags = argparse.ArgumentParser()
+    flags.add_argument("--port", type=int, required=True)
+    flags.add_argument("--log", type=Path, help="append a line for each request")
+    flags.add_argument("--pids", type=Path, help="append the pid of each process of it")
+    flags.add_argument("--crash-at-start", action="store_true")
+    flags.add_argument("--never-ready", action="store_true")
+    flags.add_argument("--not-http", action="store_true")
+    flags.add_argument("--crash-after", type=int, metavar="REQUESTS")
+    flags.add_argument("--ignore-sigterm", action="store_true")
+    flags.add_argument("--daemonise", action="store_true", help="leave a child in a session of its own")
+    given = flags.parse_args()
+    if given.ignore_sigterm:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    pids = [os.getpid()]
+    if given.daemonise:
+        sleeper = [sys.executable, "-c", "import time; time.sleep(600)"]
+        pids.append(subprocess.Popen(sleeper, start_new_session=True).pid)
+    if given.pids is not None:
+        with given.pids.open("a", encoding="utf-8") as file:
+            file.writelines(f"{pid}\n" for pid in pids)
+    if given.crash_at_start:
+        sys.exit("FATAL: no model at models/current")
+    if given.not_http:
+        _greet_for_ever(given.port)
+    stub = Stub(ready=not given.never_ready, crash_after=given.crash_after, log=given.log)
+    server(stub, given.port).serve_forever()
 
 
-def speak_no_http(port: int) -> None:
-    """Answer every connection with bytes that are no HTTP."""
+def _greet_for_ever(port: int) -> None:
     with socket.create_server(("127.0.0.1", port)) as listening:
         while True:
             connection, _ = listening.accept()
             with connection:
                 connection.sendall(b"220 mail.example ESMTP\r\n")
-
-
-def main() -> None:
-    """Serve until SIGTERM."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("port", type=int)
-    parser.add_argument("--fault", choices=FAULTS, default="none")
-    parser.add_argument("--count", default="")
-    given = parser.parse_args()
-    Stub.fault, Stub.count = given.fault, given.count
-    if given.fault == "exits":
-        print("stub: there is no model", flush=True)
-        sys.exit(3)
-    if given.fault == "not_http":
-        speak_no_http(given.port)
-    if given.fault == "daemonises":
-        subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)  # stub's child"], start_new_session=True)
-    ignore = given.fault == "ignores_sigterm"
-    signal.signal(signal.SIGTERM, signal.SIG_IGN if ignore else lambda number, frame: stop())
-    server = ThreadingHTTPServer(("127.0.0.1", given.port), Stub)
-    server.serve_forever()
-
-
-def stop() -> None:
-    """Say not ready, let requests in flight end, then end."""
-    Stub.stopping = True
-    time.sleep(1.0)
-    os._exit(0)
+                threading.Event().wait(0.01)
 
 
 if __name__ == "__main__":
