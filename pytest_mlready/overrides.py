@@ -17,9 +17,10 @@ def refuse_misplaced(config: Config, items: list[Item]) -> None:
         if path == config.rootpath / "conftest.py":
             continue
         for name, value in vars(module).items():
-            fixture_name = getattr(value, "name", None) or name
-            is_fixture = type(value).__name__ == "FixtureFunctionDefinition"
-            if is_fixture and (fixture_name == "mlready" or fixture_name.startswith("mlready_")):
+            if type(value).__name__ != "FixtureFunctionDefinition":
+                continue
+            fixture_name = value.name or name
+            if fixture_name == "mlready" or fixture_name.startswith("mlready_"):
                 raise UsageError(
                     f"mlready: {path} overrides the fixture {fixture_name!r}, where the checks do not see it: "
                     f"move it to {config.rootpath / 'conftest.py'}"
