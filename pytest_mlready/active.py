@@ -47,6 +47,8 @@ def activate(config: Config) -> None:
         selecting.report_unusable(config, str(error))
         raise UsageError(f"mlready: {error}") from None
     active = Active(config, run, plan, selection)
+    if config.getoption("setuponly"):  # gathering evidence that nothing judges would load the service for nothing
+        config.option.setupplan = True
     config.stash[ACTIVE] = active
     config.pluginmanager.register(active, "mlready-active")
     config.pluginmanager.register(Sorter(), "mlready-sorter")
@@ -135,7 +137,7 @@ class Active:
             selecting.exempt_gathering_from_timeout(item)
 
     def pytest_deselected(self, items: list[Item]) -> None:
-        self._deselected += [item.nodeid for item in items if item.get_closest_marker("mlready") is not None]
+        self._deselected += [observing.planned(one).check for one in items if one.get_closest_marker("mlready")]
 
     def pytest_collection_finish(self, session: Session) -> None:
         if not self.dry and (self.is_worker or not self.config.pluginmanager.hasplugin("dsession")):

@@ -97,7 +97,7 @@ class Outcome:
         self._judge_closing()
         expected = {one.id for one in self.plan.items}
         narrowed = bool(expected - {one.check for one in planned}) or bool(deselected)
-        total = len(expected | {one.check for one in planned}) + len(deselected)
+        total = len(planned) + len(deselected) + len(expected - {one.check for one in planned} - set(deselected))
         verdict = judge(
             self.ledger.findings(),
             require=self.run.settings.gate.require,
