@@ -44,7 +44,8 @@ def calls_that_meet_another_fail_now_and_then(components: Components) -> Compone
     return replace(components, batcher=Racy(components.predictor, components.telemetry, components.settings.limits))
 
 
-@defect("latency.sustained_rate", also={"latency.p99", "latency.error_rate", "latency.health_under_load"})
+# What waits behind the lock is shed in the end.
+@defect("latency.sustained_rate", also={"latency.error_rate", "latency.health_under_load"})
 def a_lock_lets_one_row_through_at_a_time(components: Components) -> Components:
     """Rows are predicted one by one behind a lock, 50 a second: less than is declared. Practice guide."""
 
@@ -56,14 +57,14 @@ def a_lock_lets_one_row_through_at_a_time(components: Components) -> Components:
     return replace(components, predictor=Locked())
 
 
-@defect("latency.health_under_load", also={"latency.p99", "latency.sustained_rate", "latency.error_rate"})
+@defect("latency.health_under_load")
 def the_model_runs_on_the_event_loop(components: Components) -> Components:
-    """`async def predict` computes for 30 ms and lets nothing else run. Python ML deployment guide."""
+    """`async def predict` computes for 5 ms and lets nothing else run. Python ML deployment guide."""
 
     class OnTheLoop(Batcher):
         async def call(self, loop: asyncio.AbstractEventLoop, taken: Sequence[Waiting]) -> None:
             for each in taken:
-                until = time.perf_counter() + 0.03
+                until = time.perf_counter() + 0.005
                 while time.perf_counter() < until:
                     pass
                 self.deliver([each], self.predictor.predict(each.snapshot, each.rows))
