@@ -26,8 +26,8 @@ from pytest import (
 
 from pytest_mlready import fixtures, observing, overrides, selecting
 from pytest_mlready.checklist import Plan
-from pytest_mlready.collect import ACTIVE, PROPERTY, CheckItem, Checklist, attach
-from pytest_mlready.finding import Finding, Severity, Status
+from pytest_mlready.collect import ACTIVE, PROPERTY, CheckItem, Checklist, NotReady, attach
+from pytest_mlready.finding import Finding, Severity, Status, errored
 from pytest_mlready.ledger import Ledger, State, Verdict, excuse
 from pytest_mlready.outcome import Outcome
 from pytest_mlready.report import terminal
@@ -165,9 +165,8 @@ class Active:
         if self.in_call is not None:  # a subtest's report; its parent's comes when the call is over
             return report
         if isinstance(item, CheckItem):
-            if call.when == "setup" and call.excinfo is not None and not report.skipped:
-                what = f"could not be judged: {call.excinfo.value}"
-                self._attach(item, report, item.check.sign(Finding(Status.ERROR, what)))
+            if report.failed and call.excinfo is not None and call.when != "teardown":
+                self._judge_broken(item, report, call)
             return report
         decided = call.when == "call" or call.excinfo is not None
         if decided and item.get_closest_marker("mlready") is not None:
@@ -176,6 +175,18 @@ class Active:
             if report.failed and not finding.blocks:
                 report.outcome = "passed"
         return report
+
+    def _judge_broken(self, item: CheckItem, report: TestReport, call: CallInfo[Any]) -> None:
+        """A check that raised, or whose fixture did, is an error: ours, and not the service's."""
+        error = call.excinfo.value if call.excinfo is not None else None
+        if isinstance(error, NotReady):
+            return
+        said = (str(error).splitlines() or [""])[0]
+        broken = item.check.sign(errored(f"could not be judged: {type(error).__name__}: {said}"))
+        finding = excuse(broken, self.run.settings, self.run.today)
+        self._attach(item, report, finding)
+        if call.when == "call" and not finding.blocks:
+            report.outcome = "passed"
 
     def _attach(self, item: Item, report: TestReport, finding: Finding) -> None:
         attach(item, self.complete(finding, item.nodeid))
@@ -209,6 +220,7 @@ class Active:
     @hookimpl(tryfirst=True)
     def pytest_terminal_summary(self, terminalreporter: TerminalReporter) -> None:
         if self.outcome.report is not None:
+            terminal.write_unsettled(terminalreporter)
             terminal.write_summary(terminalreporter, self.outcome.report)
 
 

@@ -107,6 +107,18 @@ def write_summary(reporter: TerminalReporter, report: Report) -> None:
     reporter.write_line(f"report: {report.directory}/report.json  report.md")
 
 
+def write_unsettled(reporter: TerminalReporter) -> None:
+    """Print what pytest's own FAILURES section leaves out: it knows no categories but its own."""
+    categories = (TEST_STATUSES[one][0] for one in (Status.ERROR, Status.INCONCLUSIVE))
+    unsettled = [report for name in categories for report in reporter.stats.get(name, ()) if report.failed]
+    if not unsettled or reporter.config.option.tbstyle == "no":
+        return
+    reporter.section("errors and doubts", sep="=", yellow=True)
+    for report in unsettled:
+        reporter.section(report.nodeid, sep="_", yellow=True)
+        reporter.write_line(report.longreprtext)
+
+
 def explain(finding: Finding) -> Iterator[str]:
     """A finding in full, for the failure section."""
     yield f"{MARKS.get(finding.status, ' ')} {finding.check}: {finding.summary}"
