@@ -78,19 +78,19 @@ SCHEDULE = _schedule(
     Evidence(
         "saturation",
         records.Saturation,
-        {"quick": 5},
+        {"quick": 6},
         turn="load",
         permission="load",
         needs=("latency", "inputs.rows"),
     ),
     Evidence(
-        "start_timeline", records.StartTimeline, {"quick": 4}, turn="destructive", fresh=True, needs=("inputs.rows",)
+        "start_timeline", records.StartTimeline, {"quick": 3.5}, turn="destructive", fresh=True, needs=("inputs.rows",)
     ),
     Evidence("broken_model", records.BrokenModel, {"quick": 3.5}, turn="destructive", needs=("drills.broken_model",)),
     Evidence(
         "drain",
         records.Drain,
-        {"quick": 5},
+        {"quick": 4.5},
         turn="destructive",
         permission="kill",
         fresh=True,
