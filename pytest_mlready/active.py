@@ -152,6 +152,7 @@ class Active:
         mine = isinstance(item, CheckItem)
         try:
             if not mine:
+                observing.refuse_missing(item)
                 self.run.hold()
             return (yield)
         finally:

@@ -9,6 +9,8 @@ from pytest import CallInfo, Item, StashKey, UsageError, fail
 
 from pytest_mlready.finding import Finding, Measurement, Severity, Status, finite
 from pytest_mlready.ledger import Planned
+from pytest_mlready.records import Errored
+from pytest_mlready.run import Unavailable
 
 
 @dataclass
@@ -57,6 +59,13 @@ def planned(item: Item) -> Planned:
         raise UsageError(f"{where}: the id must be a text such as 'team.tax_rule', not {name!r}")
     callspec = getattr(item, "callspec", None)
     return Planned(item.nodeid, f"{name}[{callspec.id}]" if callspec else name, Severity(severity))
+
+
+def refuse_missing(item: Item) -> None:
+    """Say why there is none, where a test asks for evidence that could not be gathered."""
+    for value in getattr(item, "funcargs", {}).values():
+        if isinstance(value, Errored):
+            raise Unavailable(f"no {value.name} evidence: {value.reason}")
 
 
 def concluded(item: Item, call: CallInfo[Any]) -> Finding:
