@@ -198,7 +198,8 @@ class Active:
         return self.outcome.complete(finding, nodeid)
 
     def pytest_runtest_logreport(self, report: TestReport) -> None:
-        if not self.is_worker and (finding := carried(report)) is not None:
+        told = report.when != "teardown" or report.failed  # a teardown repeats what the call has said
+        if told and not self.is_worker and (finding := carried(report)) is not None:
             self.outcome.record(finding)
 
     def pytest_report_teststatus(self, report: CollectReport | TestReport) -> Any:

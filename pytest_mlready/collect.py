@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from pytest import ExceptionInfo, File, Function, Item, Session, StashKey, mark, skip
+from pytest import Config, ExceptionInfo, File, Function, Item, Session, StashKey, mark, skip
 
 from pytest_mlready.finding import Finding, Status
 from pytest_mlready.ledger import attested, excuse
@@ -58,7 +58,7 @@ class CheckItem(Function):
         item: CheckItem = cls.from_parent(parent, name=check.id, callobj=_asks_for(fixtures))
         item.check = check
         item.add_marker(mark.mlready(check.id, severity=str(check.severity)))
-        if item.config.pluginmanager.hasplugin("timeout"):
+        if has_timeouts(item.config):
             # pytest-timeout would count the gathering in fixtures, which has a budget of its own
             item.add_marker(mark.timeout(func_only=True))
         return item
@@ -98,6 +98,11 @@ def attach(item: Item, finding: Finding) -> None:
     item.user_properties.append((PROPERTY, finding.to_json()))
     item.user_properties.append((f"{PROPERTY}.status", str(finding.status)))
     item.user_properties.append((f"{PROPERTY}.summary", finding.summary[:1000]))
+
+
+def has_timeouts(config: Config) -> bool:
+    """Whether pytest-timeout is there, by whatever name it was loaded."""
+    return hasattr(config.option, "timeout_method")
 
 
 def _fixtures(check: Check) -> list[str]:

@@ -12,6 +12,7 @@ from pytest import Config, Item, mark
 
 from pytest_mlready import settings as settings_module
 from pytest_mlready.checklist import Plan, plan
+from pytest_mlready.collect import has_timeouts
 from pytest_mlready.inputs import read_rows
 from pytest_mlready.run import Run
 from pytest_mlready.settings import PERMISSIONS, PROFILES, Permission, Profile, Service, Settings, SettingsError
@@ -103,7 +104,7 @@ def report_unusable(config: Config, problem: str) -> None:
 def exempt_gathering_from_timeout(item: Item) -> None:
     """Evidence has budgets of its own, which pytest-timeout would count as the test's time."""
     asks = any(name.startswith("mlready") for name in getattr(item, "fixturenames", ()))
-    if asks and item.config.pluginmanager.hasplugin("timeout"):
+    if asks and has_timeouts(item.config):
         own = item.get_closest_marker("timeout")
         arguments, options = (own.args, own.kwargs) if own else ((), {})
         item.add_marker(mark.timeout(*arguments, **{**options, "func_only": True}), append=False)
