@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
-from itertools import pairwise
 
 from pytest import mark
 
 from tests.plugin.project import Project
 
 TWO = ("-p", "xdist", "-n", "2")
-LOADING = """
+ASKING = """
 import time
 
 @mark.mlready
-@pytest.mark.parametrize("i", range(10))
-def test_ours(mlready_predict, mlready_rows, i):
+@pytest.mark.parametrize("i", range({count}))
+def test_ours(mlready_client, i):
     for _ in range(5):
-        mlready_predict(mlready_rows[i])
+        mlready_client.get("/health?ours")
         time.sleep(0.01)
 """
 
@@ -32,41 +30,41 @@ def spans(project: Project) -> list[tuple[float, float]]:
     return list(zip(times[::2], times[1::2], strict=True))
 
 
-def predicted(project: Project) -> Iterator[float]:
-    """When the service was asked for predictions."""
-    return (at for at, method, _, _ in project.stub.requests if method == "POST")
+def ours(project: Project) -> list[float]:
+    """When the service was asked by a test of the team."""
+    return [at for at, _, path, _ in project.stub.requests if path == "/health?ours"]
 
 
 def test_no_test_of_the_team_overlaps_a_load(project: Project) -> None:
     project.toys("lifecycle.loaded")
-    project.tests(LOADING)
-    project.tests(LOADING.replace("test_ours", "test_more"), "test_zz.py")
+    project.environment.setenv("TOY_SECONDS", "0.5")
+    project.tests(ASKING.format(count=20))
     ran = project.run(*TWO, "--dist=loadfile")
     assert (ran.exit_code, ran.state) == (0, "READY"), ran.output
     [(began, ended)] = spans(project)
-    assert ended - began >= 0.3
-    asked = list(predicted(project))
-    assert len(asked) >= 100
-    assert [at for at in asked if began < at < ended] == []
+    assert ended - began >= 0.5
+    assert len(ours(project)) == 20 * 5
+    assert [at for at in ours(project) if began < at < ended] == []
+    assert max(ours(project)) > began, "the load came last: nothing could have overlapped"
 
 
 def test_a_load_of_a_test_overlaps_no_other_test(project: Project) -> None:
     project.settings(service=f'url = "{project.url}"\nallow = ["load"]')
-    project.tests(LOADING)
+    project.tests(ASKING.format(count=60))
     project.tests(
-        "import time\n\n@mark.mlready\ndef test_load(mlready_load):\n"
+        "import pathlib\n\n@mark.mlready\ndef test_load(mlready_load):\n"
         "    load = mlready_load(40.0, 1.0)\n    assert load.classes[0].sent > 10\n"
-        "    with open('span', 'w') as file:\n"
-        "        file.write(f'{load.started_at} {load.started_at + load.duration_s}')\n",
+        "    pathlib.Path('span').write_text(f'{load.started_at} {load.started_at + load.duration_s}')\n",
         "test_load.py",
     )
     ran = project.run(*TWO, "--dist=loadfile")
     assert (ran.exit_code, ran.state) == (0, "READY"), ran.output
     began, ended = map(float, (project.path / "span").read_text().split())
-    ours = [at for at, _, path, _ in project.stub.requests if path == "/predict" and began < at < ended]
-    assert 10 < len(ours) < 80  # those of the load alone: the tests send 50 in less time
-    gaps = max(later - earlier for earlier, later in pairwise([began, *ours, ended]))
-    assert gaps < 0.5
+    loads = [at for at, _, path, _ in project.stub.requests if path == "/predict" and began < at < ended]
+    assert len(loads) > 10
+    assert len(ours(project)) == 60 * 5
+    assert [at for at in ours(project) if began < at < ended] == []
+    assert max(ours(project)) > began, "the load came last: nothing could have overlapped"
 
 
 @mark.parametrize("name", ["toy_load", "identity"])
