@@ -25,7 +25,7 @@ from reference_service.predictor import Answer, SklearnPredictor
 from reference_service.presenter import Presenter
 from reference_service.problems import Fault, Problem, ProblemRenderer
 from reference_service.readiness import Readiness
-from reference_service.registry import Snapshot
+from reference_service.registry import Record, Snapshot
 from reference_service.request_ids import RequestIds
 from reference_service.request_log import RequestLog
 from reference_service.settings import Limits, Settings
@@ -200,7 +200,17 @@ def info_lacks_a_documented_field(components: Components) -> Components:
     return replace(components, identity=Lacking(components.serving, components.registry))
 
 
-# Text and booleans are bad items in rows of full length as well: the `must` of the two blocks.
+@defect("contract.openapi")
+def models_lists_versions_without_their_stage(components: Components) -> Components:
+    """A documented, required field is missing from an answer that few look at."""
+
+    class Stageless(Identity):
+        def described(self, record: Record) -> dict[str, Any]:
+            return {name: value for name, value in super().described(record).items() if name != "stage"}
+
+    return replace(components, identity=Stageless(components.serving, components.registry))
+
+
 @defect("contract.reject_coercion")
 def unknown_fields_are_ignored(components: Components) -> Components:
     """A misspelt field is dropped without a word, pydantic's default. Deployment practice guide."""

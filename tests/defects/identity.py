@@ -18,7 +18,7 @@ from reference_service.envelope import Envelope
 from reference_service.identity import Identity
 from reference_service.predictor import Answer
 from reference_service.presenter import Presenter
-from reference_service.registry import ARTIFACT, Record, Registry, Snapshot
+from reference_service.registry import ARTIFACT, Registry, Snapshot
 from tests.defects.planting import defect
 
 
@@ -141,17 +141,6 @@ def data_version_deleted(version: Path) -> None:
 def nobody_knows_the_training_data(components: Components) -> Components:
     """The metadata lack data_version. Deployment helper and practice guide."""
     return components
-
-
-@defect("contract.openapi")
-def models_lists_versions_without_their_stage(components: Components) -> Components:
-    """A documented, required field is missing from an answer that few look at."""
-
-    class Stageless(Identity):
-        def described(self, record: Record) -> dict[str, Any]:
-            return {name: value for name, value in super().described(record).items() if name != "stage"}
-
-    return replace(components, identity=Stageless(components.serving, components.registry))
 
 
 class _WithoutVersion(Envelope):
