@@ -131,7 +131,7 @@ class Active:
         for item in items:
             if isinstance(item, CheckItem):
                 continue
-            observing.planned(item)
+            observing.refuse_taken_id(item)
             if self.run.replay:
                 item.add_marker(mark.skip(reason="a replay judges saved evidence; it runs no tests"))
             selecting.exempt_gathering_from_timeout(item)
@@ -166,7 +166,7 @@ class Active:
         if self.in_call is not None:  # a subtest's report; its parent's comes when the call is over
             return report
         if isinstance(item, CheckItem):
-            if report.failed and call.excinfo is not None and call.when != "teardown":
+            if report.failed and call.excinfo is not None:
                 self._judge_broken(item, report, call)
             return report
         decided = call.when == "call" or call.excinfo is not None
@@ -178,12 +178,13 @@ class Active:
         return report
 
     def _judge_broken(self, item: CheckItem, report: TestReport, call: CallInfo[Any]) -> None:
-        """A check that raised, or whose fixture did, is an error: ours, and not the service's."""
+        """A check that raised, or a fixture of it, is an error: ours, or the user's, and not the service's."""
         error = call.excinfo.value if call.excinfo is not None else None
         if isinstance(error, NotReady):
             return
         said = (str(error).splitlines() or [""])[0]
-        broken = item.check.sign(errored(f"could not be judged: {type(error).__name__}: {said}"))
+        what = "could not be judged" if call.when != "teardown" else "was judged, and then a fixture's end broke"
+        broken = item.check.sign(errored(f"{what}: {type(error).__name__}: {said}"))
         finding = excuse(broken, self.run.settings, self.run.today)
         self._attach(item, report, finding)
         if call.when == "call" and not finding.blocks:

@@ -41,13 +41,14 @@ class Measurement:
     """An observed value beside its limit.
 
     `value` and `limit` are in `unit` (SI where there is one: "s", "1/s", "1" for a ratio or a count);
-    `n` is the number of samples behind the value, `interval` its confidence interval in the same unit.
+    `n` is the number of samples behind the value, `interval` its confidence interval in the same unit; an end that is
+    infinite is stored as a word.
     """
 
     value: float | str | None = None
     unit: str = ""
     n: int | None = None
-    interval: tuple[float, float] | None = None
+    interval: tuple[float | str, float | str] | None = None
     limit: float | str | None = None
 
 
@@ -143,10 +144,21 @@ def errored(summary: str, *, details: tuple[str, ...] = ()) -> Finding:
 
 
 def finite(measurement: Measurement) -> Measurement:
-    """The same measurement with numbers that JSON cannot carry (NaN, infinities) turned into words."""
-    if isinstance(measurement.value, float) and measurement.value - measurement.value != 0:
-        return replace(measurement, value=str(measurement.value))
-    return measurement
+    """The same measurement with plain numbers, and words for those that JSON cannot carry (NaN, infinities)."""
+    interval = measurement.interval
+    return replace(
+        measurement,
+        value=_plain(measurement.value),
+        interval=None if interval is None else (_plain(interval[0]), _plain(interval[1])),
+        limit=_plain(measurement.limit),
+    )
+
+
+def _plain(number: Any) -> Any:
+    if number is None or isinstance(number, (str, int)):
+        return number
+    real = float(number)  # of an array library's own kind, too
+    return real if real - real == 0 else str(real)
 
 
 def _dump(plain: Mapping[str, Any]) -> str:

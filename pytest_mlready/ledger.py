@@ -58,9 +58,12 @@ class Ledger:
     def record(self, finding: Finding) -> None:
         """Take a finding in; a later one for the same node replaces it, but a rerun launders no failure.
 
-        A user's test that failed, and passed when run again, is evidence against itself: inconclusive.
+        A user's test that failed, and passed when run again, is evidence against itself: inconclusive. A tear-down that
+        breaks takes no failure's place.
         """
         earlier = self.found.get(finding.nodeid)
+        if earlier is not None and earlier.status is Status.FAIL and finding.status is Status.ERROR:
+            return
         if earlier is not None and earlier.status in BLOCKING and finding.status is Status.PASS:
             flaky = f"passed when run again; before that: {earlier.summary}"
             finding = replace(finding, status=Status.INCONCLUSIVE, summary=flaky)

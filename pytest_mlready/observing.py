@@ -7,6 +7,7 @@ from typing import Any
 
 from pytest import CallInfo, Item, StashKey, UsageError, fail
 
+from pytest_mlready.catalogue import checks
 from pytest_mlready.finding import Finding, Measurement, Severity, Status, finite
 from pytest_mlready.ledger import Planned
 from pytest_mlready.records import Errored
@@ -59,6 +60,13 @@ def planned(item: Item) -> Planned:
         raise UsageError(f"{where}: the id must be a text such as 'team.tax_rule', not {name!r}")
     callspec = getattr(item, "callspec", None)
     return Planned(item.nodeid, f"{name}[{callspec.id}]" if callspec else name, Severity(severity))
+
+
+def refuse_taken_id(item: Item) -> None:
+    """Raise UsageError where a marked test claims the id of a check, whose verdict it would be taken for."""
+    name = planned(item).check
+    if name in checks():
+        raise UsageError(f"{item.nodeid}: mlready marker: {name!r} is the id of a check; take another")
 
 
 def refuse_missing(item: Item) -> None:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from types import ModuleType
 
-from pytest import Config, Item, Module, UsageError
+from pytest import Class, Config, Item, Module, UsageError
 
 
 def refuse_misplaced(config: Config, items: list[Item]) -> None:
     """Raise UsageError if an `mlready_*` fixture is overridden where the checks cannot see it."""
-    modules = [plugin for plugin in config.pluginmanager.get_plugins() if _is_conftest(plugin)]
-    modules += {module.obj for item in items if (module := item.getparent(Module)) is not None}
-    for module in modules:
+    seen: list[object] = [plugin for plugin in config.pluginmanager.get_plugins() if _is_conftest(plugin)]
+    nodes = (item.getparent(kind) for item in items for kind in (Module, Class))
+    seen += {node.obj: None for node in nodes if node is not None}
+    for holder in seen:
+        module = holder if isinstance(holder, ModuleType) else sys.modules[holder.__module__]
         path = Path(str(module.__file__))
         if path == config.rootpath / "conftest.py":
             continue
-        for name, value in vars(module).items():
+        for name, value in vars(holder).items():
             if type(value).__name__ != "FixtureFunctionDefinition":
                 continue
             fixture_name = value.name or name

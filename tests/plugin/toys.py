@@ -13,12 +13,12 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pytest import Config, hookimpl
 
 from pytest_mlready import catalogue, fixtures
-from pytest_mlready.catalogue import REGISTERED, Check, checks
+from pytest_mlready.catalogue import REGISTERED, Check, Judgement, checks
 from pytest_mlready.evidence.context import Context
 from pytest_mlready.finding import Finding, Measurement, Severity, failed, inconclusive, passed
 from pytest_mlready.records import Identity, Scrape
@@ -132,7 +132,7 @@ def patient(start_timeline: Any) -> Finding:
     return passed("never asked in a smoke run")
 
 
-TOYS = {
+TOYS: dict[str, tuple[Judgement, Literal["must", "should", "may"]]] = {
     "contract.holds": (holds, "must"),
     "contract.also_holds": (holds, "must"),
     "contract.limited": (limited, "must"),

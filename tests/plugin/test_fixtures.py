@@ -1,0 +1,118 @@
+"""Each public fixture in a user's test."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.plugin.project import Project
+
+
+def found(project: Project, parameters: str, *lines: str, service: str = "") -> dict[str, Any]:
+    """The report's entry of a marked test with these parameters and lines."""
+    if service:
+        project.settings(service=f'url = "{project.url}"\n{service}')
+    body = "\n    ".join(lines)
+    project.tests(f"@mark.mlready('team.rule')\ndef test_rule({parameters}):\n    {body}\n")
+    ran = project.run()
+    return {**ran.check("team.rule"), "exit_code": ran.exit_code, "output": ran.output}
+
+
+def test_mlready_attaches_what_was_observed(project: Project) -> None:
+    entry = found(
+        project,
+        "mlready",
+        "mlready.observe(0.93, unit='1', n=569, interval=(0.91, 0.95), limit=0.9)",
+        "mlready.attach('by hand')",
+    )
+    assert (entry["status"], entry["reason"]) == ("pass", "0.93, limit 0.9")
+    assert entry["measurement"] == {"value": 0.93, "unit": "1", "n": 569, "interval": [0.91, 0.95], "limit": 0.9}
+    assert entry["details"] == ["by hand"]
+
+
+def test_mlready_takes_what_is_no_number(project: Project) -> None:
+    entry = found(
+        project,
+        "mlready",
+        "import numpy",
+        "mlready.observe(float('nan'), interval=(float('-inf'), numpy.float32(0.5)), limit=float('inf'))",
+    )
+    assert entry["status"] == "pass"
+    assert entry["measurement"] == {"value": "nan", "unit": "", "n": None, "interval": ["-inf", 0.5], "limit": "inf"}
+
+
+def test_mlready_keeps_what_a_failing_test_observed(project: Project) -> None:
+    entry = found(project, "mlready", "mlready.observe(0.7, limit=0.9)", "assert 0.7 > 0.9")
+    assert (entry["status"], entry["measurement"]["value"]) == ("fail", 0.7)
+
+
+def test_mlready_settings_are_those_of_the_file(project: Project) -> None:
+    entry = found(project, "mlready_settings", "assert mlready_settings.inputs.label == 'label'")
+    assert entry["status"] == "pass"
+
+
+def test_mlready_rows_are_the_sample_without_its_label(project: Project) -> None:
+    entry = found(
+        project,
+        "mlready_rows",
+        "assert len(mlready_rows) == 20",
+        "assert dict(mlready_rows[1]) == {'x0': 1.5, 'x1': -1, 'x2': 0.25, 'x3': 1.0}",
+    )
+    assert entry["status"] == "pass"
+
+
+def test_mlready_target_knows_the_service(project: Project) -> None:
+    entry = found(
+        project, "mlready_target", f"assert mlready_target.url == {project.url!r}", "assert mlready_target.openapi"
+    )
+    assert entry["status"] == "pass"
+
+
+def test_mlready_client_asks_the_service(project: Project) -> None:
+    entry = found(
+        project,
+        "mlready_client",
+        "answer = mlready_client.get('/model/info')",
+        "assert answer.json()['model_version'] == '1.0.0'",
+        "mlready_client.post('/predict', json={'features': [1, 2, 3, 4]}).raise_for_status()",
+    )
+    assert entry["status"] == "pass"
+
+
+def test_mlready_predict_decodes_answers(project: Project) -> None:
+    entry = found(
+        project,
+        "mlready_predict, mlready_rows",
+        "one = mlready_predict(mlready_rows[0])",
+        "assert (one.prediction, one.probabilities, one.version) == (1, (0.25, 0.75), '1.0.0')",
+        "assert [each.prediction for each in mlready_predict(mlready_rows[:3])] == [1, 1, 1]",
+    )
+    assert entry["status"] == "pass"
+
+
+def test_mlready_predict_fails_with_the_answer(project: Project) -> None:
+    entry = found(project, "mlready_predict", "mlready_predict({'x0': 1, 'x1': 2, 'x2': 3, 'x3': 'much'})")
+    assert entry["status"] == "fail"
+    assert "422" in entry["reason"]
+
+
+def test_mlready_load_gives_a_load_run(project: Project) -> None:
+    entry = found(
+        project,
+        "mlready, mlready_load",
+        "run = mlready_load(20, 1.0)",
+        "assert sum(one.offered for one in run.classes) >= 10",
+        service='allow = ["load"]',
+    )
+    assert entry["status"] == "pass", entry
+
+
+def test_mlready_load_needs_permission(project: Project) -> None:
+    entry = found(project, "mlready_load", "mlready_load(20, 1.0)")
+    assert entry["status"] == "error"
+    assert "--mlready-allow load" in entry["reason"]
+    assert not any("predict" in path for _, _, path, _ in project.stub.requests[20:])
+
+
+def test_evidence_can_be_asked_for(project: Project) -> None:
+    entry = found(project, "mlready_identity", "assert mlready_identity.sources['predict'] == '1.0.0'")
+    assert entry["status"] == "pass"
