@@ -99,7 +99,7 @@ class Project:
         """Write an `mlready.toml` whose service is the stub as a process, with its log in `requests.log`."""
         words = ["{python}", str(STUB), "--port", "{port}", "--log", str(self.path / "requests.log")]
         words += ["--pids", str(self.path / "pids"), *flags]
-        self.settings(tables, service=f"command = \"{' '.join(words)}\"\n{service}")
+        self.settings(tables, service=f'command = "{" ".join(words)}"\n{service}')
 
     def tests(self, source: str, name: str = "test_team.py") -> None:
         """Write a file of the user's tests."""
