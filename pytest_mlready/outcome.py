@@ -74,11 +74,30 @@ class Outcome:
             self._journal.flush()
 
     def complete(self, finding: Finding, nodeid: str) -> Finding:
-        """The finding with its node id and a replay command that can be pasted into a shell."""
+        """The finding with its node id and a replay command that can be pasted into a shell, fit to print."""
         url = self.run.target.url if self.run.target is not None else SERVICE
         again = f"pytest --mlready '{nodeid}' --mlready-seed {self.run.seed}"
         command = finding.replay.replace(SERVICE, url) if finding.replay else again
-        return replace(finding, nodeid=nodeid, replay="" if finding.status is Status.PASS else command)
+        return self._fit_to_print(replace(finding, replay="" if finding.status is Status.PASS else command), nodeid)
+
+    def _fit_to_print(self, finding: Finding, nodeid: str) -> Finding:
+        """Texts of a finding may be the target's: no terminal escapes, no secrets."""
+        from pytest_mlready.service.scrub import redact, scrub
+
+        def clean(text: str) -> str:
+            return redact(scrub(text), self.run.secrets)
+
+        seen = finding.measurement
+        if seen is not None and isinstance(seen.value, str):
+            seen = replace(seen, value=clean(seen.value))
+        return replace(
+            finding,
+            nodeid=nodeid,
+            summary=clean(finding.summary),
+            details=tuple(map(clean, finding.details)),
+            replay=clean(finding.replay),
+            measurement=seen,
+        )
 
     def save_plan(self, planned: Iterable[Planned], deselected: Iterable[str]) -> None:
         """Say what this process is going to run, where the controller finds it. Workers all say the same."""

@@ -98,6 +98,7 @@ class Run:
         from pytest_mlready.evidence.acquaintance import acquainted
         from pytest_mlready.protocols.detect import DetectError
         from pytest_mlready.service import target
+        from pytest_mlready.service.scrub import redact, scrub
 
         service = self.settings.service
         known: dict[str, Any] = {
@@ -116,16 +117,16 @@ class Run:
                 self.target = target.attach(url=str(service.url), **known)
             self.target = acquainted(self.target, self.rows, service.json)
         except target.StartError as error:
-            self.problem = str(error)
+            self.problem = redact(scrub(str(error)), self.secrets)
         except (DetectError, ValueError) as error:
-            raise SettingsError(str(error)) from None
+            raise SettingsError(redact(scrub(str(error)), self.secrets)) from None
 
     def note_identity(self, when: Literal["before", "after"]) -> None:
         """Remember what the target says of itself at one end of the run."""
         from pytest_mlready.evidence import whoami
 
         if self.target is not None:
-            setattr(self, when, whoami.facts(self.target))
+            setattr(self, when, whoami.facts(self.target, self.secrets))
 
     def generator(self) -> dict[str, Any]:
         """How the load generator kept its schedule, where there was load; for the report."""

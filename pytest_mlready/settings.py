@@ -5,13 +5,14 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import difflib
+import re
 import tomllib
 import types
 import typing
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import msgspec
 
@@ -19,6 +20,9 @@ Profile = Literal["smoke", "quick", "full"]
 Permission = Literal["fuzz", "load", "deploy", "kill"]
 PROFILES: tuple[Profile, ...] = ("smoke", "quick", "full")
 PERMISSIONS: tuple[Permission, ...] = ("fuzz", "load", "deploy", "kill")
+
+
+_Table = TypeVar("_Table")
 
 
 class SettingsError(ValueError):
@@ -192,14 +196,48 @@ def parse(plain: Mapping[str, Any], *, source: str, directory: Path) -> Settings
     _refuse_unknown(plain, Settings, source, "")
     if "service" not in plain:
         raise SettingsError(f'{source}: [service] is missing; say `command = "…{{port}}…"` or `url = "http://…"`')
-    try:
-        settings = msgspec.convert({**plain, "directory": str(directory)}, Settings)
-    except msgspec.ValidationError as error:
-        what, _, where = str(error).partition(" - at `$.")
-        raise SettingsError(f"{source}: {where.rstrip('`') or 'top level'}: {what}") from None
+    for table, kind in (("waive", Waiver), ("attest", Attestation)):
+        entries = plain.get(table)
+        for name, entry in entries.items() if isinstance(entries, Mapping) else ():
+            _converted(entry, kind, source, f'{table}."{name}"')
+    settings = _converted({**plain, "directory": str(directory)}, Settings, source, "")
     _check_service(settings.service, source)
     _check_numbers(settings, source)
     return settings
+
+
+def _converted(value: object, kind: type[_Table], source: str, place: str) -> _Table:
+    try:
+        return msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        what, _, key = str(error).partition(" - at `$")
+        key = key.strip("`.")
+        where = f"{place}.{key}".strip(".") or "top level"
+        for theirs, ours in _WORDS:
+            what = what.replace(theirs, ours)
+        raise SettingsError(f"{source}: {where}: {what}{_allowed(kind, key)}") from None
+
+
+_WORDS = (("Object missing required field", "missing key"), ("`object", "`table"), (" | null`", "`"))
+"""The converter speaks of JSON, the file of TOML."""
+
+
+def _allowed(kind: type, key: str) -> str:
+    """'; expected one of …' for a key with a closed set of values, which the converter does not name."""
+    hint: Any = kind
+    for name in re.findall(r"[A-Za-z_]\w*", key):
+        inner = _dataclass_in(hint)
+        hint = typing.get_type_hints(inner).get(name) if inner is not None else None
+    words = tuple(_literals(hint))
+    return f"; expected one of {', '.join(words)}" if words else ""
+
+
+def _literals(hint: Any) -> Iterator[str]:
+    for argument in typing.get_args(hint):
+        if isinstance(argument, str):
+            yield argument
+        else:
+            yield from _literals(argument)
 
 
 def _check_service(service: Service, source: str) -> None:

@@ -6,17 +6,19 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from pytest_mlready.service.scrub import redact, scrub
+
 if TYPE_CHECKING:
     from pytest_mlready.service.target import Target
 
 MAX_FACTS = 5_000
 
 
-def facts(target: Target) -> dict[str, str] | None:
+def facts(target: Target, secrets: tuple[str, ...] = ()) -> dict[str, str] | None:
     """Every stable scalar at the top of the info and health documents, and our process; None if it is silent.
 
     What lies deeper is told by one digest. Asked twice: what differs between two answers (a clock, a request id)
-    identifies nothing.
+    identifies nothing. Fit to print: without terminal escapes and `secrets`.
     """
     first, second = _read(target), _read(target)
     if first is None or second is None:
@@ -26,7 +28,11 @@ def facts(target: Target) -> dict[str, str] | None:
     known = {key: value for key, value in stable.items() if key not in deep}
     if deep:
         known["details (sha256)"] = hashlib.sha256(repr(sorted(deep.items())).encode()).hexdigest()[:16]
-    return known
+    return {_clean(key, secrets): _clean(value, secrets) for key, value in known.items()}
+
+
+def _clean(text: str, secrets: tuple[str, ...]) -> str:
+    return redact(scrub(text), secrets)
 
 
 def _read(target: Target) -> dict[str, str] | None:

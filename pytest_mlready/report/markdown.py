@@ -46,13 +46,13 @@ def _table(title: str, findings: list[Finding]) -> Iterator[str]:
     for one in findings:
         value = measured(one.measurement) if one.measurement is not None else ""
         mark = MARKS.get(one.status, "✓")
-        yield f"| {mark} | `{_escape(one.check)}` | {one.severity} | {_escape(one.summary)} | {_escape(value)} |"
+        yield f"| {mark} | {_code(one.check)} | {one.severity} | {_escape(one.summary)} | {_escape(value)} |"
     yield ""
     for one in findings:
         if one.replay and one.status in {Status.FAIL, Status.ERROR}:
-            yield f"Replay `{_escape(one.check)}`:"
+            yield f"Replay {_code(one.check)}:"
             yield ""
-            yield f"    {one.replay.replace(chr(10), ' ')}"
+            yield from (f"    {line}" for line in one.replay.splitlines())
             yield ""
 
 
@@ -61,10 +61,15 @@ def _folded(title: str, findings: list[Finding]) -> Iterator[str]:
         return
     yield f"<details><summary>{title}: {len(findings)}</summary>"
     yield ""
-    yield from (f"- `{_escape(one.check)}` {_escape(one.summary)}" for one in findings)
+    yield from (f"- {_code(one.check)} {_escape(one.summary)}" for one in findings)
     yield ""
     yield "</details>"
     yield ""
+
+
+def _code(text: str) -> str:
+    """A code span: inside one nothing but a backtick, or a table's bar, means anything."""
+    return f"`{' '.join(text.split()).replace('`', chr(39)).replace('|', chr(92) + '|')}`"
 
 
 def _escape(text: str) -> str:
