@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import importlib
 import os
+import pkgutil
 import threading
 from collections.abc import Iterator
 
 from pytest import MonkeyPatch, Pytester, fixture
 
-# pytester forgets modules that a run in this process imported; numpy, for one, cannot be imported twice.
 from pytest_mlready import active as active
+from pytest_mlready import evidence
 from pytest_mlready.catalogue import checks
-from pytest_mlready.evidence import acquaintance as acquaintance
+from pytest_mlready.service import target as target
 from tests.plugin.project import Project
 from tests.plugin.stub_service import Stub, server
 
+# pytester forgets what a run in this process imported: a second copy of a module raises errors that the first does not
+# know, and numpy cannot be imported twice.
 checks()
+for one in pkgutil.iter_modules(evidence.__path__):
+    importlib.import_module(f"{evidence.__name__}.{one.name}")
 
 
 @fixture
