@@ -132,8 +132,14 @@ def journal(project: Project) -> dict[str, str]:
     return {one["check"]: one["status"] for one in map(json.loads, lines)}
 
 
-@mark.parametrize("workers", [[], ["-p", "xdist", "-n", "2"]], ids=["alone", "two_workers"])
-@mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+@mark.parametrize(
+    ("number", "workers"),
+    [
+        param(signal.SIGINT, [], id="sigint"),
+        param(signal.SIGTERM, [], id="sigterm"),
+        param(signal.SIGTERM, ["-p", "xdist", "-n", "2"], id="sigterm_two_workers"),
+    ],
+)
 def test_an_interrupted_run_writes_its_report_and_leaves_nothing(
     slow: Project, number: signal.Signals, workers: list[str]
 ) -> None:
