@@ -7,7 +7,7 @@ import shlex
 import tomllib
 from pathlib import Path
 
-from pytest import mark, param, raises
+from pytest import mark, raises
 
 from pytest_mlready import fixtures
 from pytest_mlready.catalogue import checks
@@ -92,12 +92,9 @@ def test_every_check_named_exists() -> None:
 
 
 LINKS = [(name, link) for name, text in PAGES.items() for link in re.findall(r"\]\(([^)#:]+)\)", text)]
-DRAWN_LATER = mark.xfail(reason="drawn from a run, by docs/picture.py, once its output is final", strict=True)
 
 
-@mark.parametrize(
-    ("name", "link"), [param(*one, marks=[DRAWN_LATER] if one[1] == "docs/report.svg" else []) for one in LINKS]
-)
+@mark.parametrize(("name", "link"), LINKS)
 def test_every_path_linked_exists(name: str, link: str) -> None:
     assert (ROOT / name).parent.joinpath(link).exists()
 
