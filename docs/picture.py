@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import re
 import sys
+import textwrap
 from collections.abc import Iterator
 
 WIDTH = 110
@@ -16,8 +17,8 @@ STYLE = "font: 14px ui-monospace, 'DejaVu Sans Mono', Menlo, Consolas, monospace
 
 
 def draw(text: str) -> str:
-    """An SVG of `text`, whose colours and bold are ANSI SGR sequences; long lines are cut."""
-    lines = text.replace("\r", "").rstrip("\n").split("\n")
+    """An SVG of `text`, whose colours and bold are ANSI SGR sequences; long plain lines wrap, coloured ones are cut."""
+    lines = [part for line in text.replace("\r", "").rstrip("\n").split("\n") for part in _wrapped(line)]
     height = LINE_HEIGHT * (len(lines) + 1)
     width = 8.45 * WIDTH + 24
     title = html.escape(SGR.sub("", lines[-1]).strip(" ="))
@@ -27,6 +28,12 @@ def draw(text: str) -> str:
         f"<title>Terminal of a readiness run: {title}</title>\n"
         f'<rect width="100%" height="100%" rx="8" fill="#0d1117"/>\n{body}\n</svg>\n'
     )
+
+
+def _wrapped(line: str) -> list[str]:
+    if SGR.search(line):
+        return [line]
+    return textwrap.wrap(line, WIDTH, subsequent_indent="    ", drop_whitespace=False) or [""]
 
 
 def _line(line: str, number: int) -> str:
