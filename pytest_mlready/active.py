@@ -163,6 +163,7 @@ class Active:
     @hookimpl(wrapper=True)
     def pytest_runtest_makereport(self, item: Item, call: CallInfo[Any]) -> Generator[None, TestReport, TestReport]:
         report = yield
+        self._keep_secrets(report)
         if self.in_call is not None:  # a subtest's report; its parent's comes when the call is over
             return report
         if isinstance(item, CheckItem):
@@ -176,6 +177,14 @@ class Active:
             if report.failed and not finding.blocks:
                 report.outcome = "passed"
         return report
+
+    def _keep_secrets(self, report: TestReport) -> None:
+        """A failing test shows its values, and what was captured: headers that were sent may be among them."""
+        secrets = self.run.secrets
+        if any(one in report.longreprtext for one in secrets):
+            report.longrepr = self.outcome.redacted(report.longreprtext)
+        if any(one in text for _, text in report.sections for one in secrets):
+            report.sections = [(name, self.outcome.redacted(text)) for name, text in report.sections]
 
     def _judge_broken(self, item: CheckItem, report: TestReport, call: CallInfo[Any]) -> None:
         """A check that raised, or a fixture of it, is an error: ours, or the user's, and not the service's."""

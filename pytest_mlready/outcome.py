@@ -80,12 +80,18 @@ class Outcome:
         command = finding.replay.replace(SERVICE, url) if finding.replay else again
         return self._fit_to_print(replace(finding, replay="" if finding.status is Status.PASS else command), nodeid)
 
+    def redacted(self, text: str) -> str:
+        """The text without the values of the headers that we were told to send, and without other credentials."""
+        from pytest_mlready.service.scrub import redact
+
+        return redact(text, self.run.secrets)
+
     def _fit_to_print(self, finding: Finding, nodeid: str) -> Finding:
         """Texts of a finding may be the target's: no terminal escapes, no secrets."""
-        from pytest_mlready.service.scrub import redact, scrub
+        from pytest_mlready.service.scrub import scrub
 
         def clean(text: str) -> str:
-            return redact(scrub(text), self.run.secrets)
+            return self.redacted(scrub(text))
 
         seen = finding.measurement
         if seen is not None and isinstance(seen.value, str):

@@ -22,6 +22,8 @@ from typing import Any
 
 FEATURES = ("x0", "x1", "x2", "x3")
 VERSION = "1.0.0"
+HOSTILE = "\x1b[31mred\x1b[0m | <script> [link](http://x) `code` \u202e"
+"""What a service may say that a terminal or a Markdown reader would act on."""
 
 
 def _json(schema: dict[str, Any]) -> dict[str, Any]:

@@ -24,9 +24,9 @@ from pytest_mlready.finding import Finding, Measurement, Severity, failed, incon
 from pytest_mlready.records import Identity, Scrape
 from pytest_mlready.schedule import SCHEDULE, Evidence
 from pytest_mlready.settings import Settings
+from tests.plugin.stub_service import HOSTILE
 
 LOADED = "pytest_mlready.evidence.toy_load"
-HOSTILE = "\x1b[31mred\x1b[0m | <script> [link](http://x) `code` \u202e"
 
 
 @dataclass(frozen=True)
