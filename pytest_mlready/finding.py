@@ -9,6 +9,8 @@ from enum import StrEnum
 from typing import Any
 
 MAX_JSON_BYTES = 8_000
+LONGEST_CUT = 300
+"""Characters that a text keeps which had to be cut."""
 SERVICE = "http://SERVICE"
 """What checks, which are pure, write for the target's URL in a replay command; the run puts the real one in."""
 
@@ -81,17 +83,12 @@ class Finding:
         """As JSON-plain values, cut down to `MAX_JSON_BYTES` from the least important text upwards."""
         plain = asdict(self)
         details = list(self.details)
-        while len(_dump(plain)) > MAX_JSON_BYTES:
-            if details:
-                details.pop()
-                plain["details"] = [*details, "… more left out"]
-            elif len(plain["summary"]) > 400:
-                plain["summary"] = plain["summary"][:399] + "…"
-            elif len(plain["replay"]) > 400:
-                plain["replay"] = plain["replay"][:399] + "…"
-            else:
-                plain["remedy"] = plain["why"] = ""
-                break
+        while details and _too_long(plain):
+            details.pop()
+            plain["details"] = [*details, "… more left out"]
+        for name in ("why", "remedy", "replay", "summary"):
+            if len(plain[name]) > LONGEST_CUT and _too_long(plain):
+                plain[name] = plain[name][: LONGEST_CUT - 1] + "…"
         return plain
 
     def to_json(self) -> str:
@@ -155,10 +152,16 @@ def finite(measurement: Measurement) -> Measurement:
 
 
 def _plain(number: Any) -> Any:
-    if number is None or isinstance(number, (str, int)):
+    if isinstance(number, str):
+        return number if len(number) <= LONGEST_CUT else number[: LONGEST_CUT - 1] + "…"
+    if number is None or isinstance(number, int):
         return number
     real = float(number)  # of an array library's own kind, too
     return real if real - real == 0 else str(real)
+
+
+def _too_long(plain: Mapping[str, Any]) -> bool:
+    return len(_dump(plain).encode("utf-8", "replace")) > MAX_JSON_BYTES
 
 
 def _dump(plain: Mapping[str, Any]) -> str:

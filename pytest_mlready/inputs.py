@@ -6,7 +6,7 @@ import csv
 import json
 from pathlib import Path
 
-from pytest_mlready.records import Row
+from pytest_mlready.records import Row, strict_json
 from pytest_mlready.settings import Settings, SettingsError, nearest
 
 MIN_ROWS = 20
@@ -56,9 +56,12 @@ def _from_csv(path: Path) -> list[dict[str, str | int | float | None]]:
 
 
 def _from_json(path: Path) -> list[dict[str, str | int | float | None]]:
-    rows = json.loads(path.read_text("utf-8"))
+    rows = strict_json(path.read_bytes())
     if not isinstance(rows, list) or not all(isinstance(row, dict) and row.keys() == rows[0].keys() for row in rows):
         raise ValueError("expected a list of objects with the same keys")
+    for name, value in (pair for row in rows for pair in row.items()):
+        if isinstance(value, (list, dict)):
+            raise ValueError(f"{name!r} holds {json.dumps(value)[:40]}, expected a text, a number, true, false or null")
     return rows
 
 
@@ -69,6 +72,6 @@ def _value(cell: str) -> str | int | float | None:
         number = float(cell)
     except ValueError:
         return cell
-    if number - number != 0:
+    if number - number != 0 or "_" in cell:  # Python reads 1_000 as a number, others do not
         return cell
-    return int(cell) if cell.lstrip("+-").isdigit() else number
+    return int(cell) if cell.strip().lstrip("+-").isdigit() else number

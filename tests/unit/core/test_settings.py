@@ -1,0 +1,106 @@
+"""`mlready.toml`: what is read, what is refused and in which words."""
+
+from __future__ import annotations
+
+import datetime
+from pathlib import Path
+
+from pytest import mark, raises
+
+from pytest_mlready.settings import PERMISSIONS, Settings, SettingsError, Waiver, load, nearest
+
+SERVICE = '[service]\nurl = "http://127.0.0.1:1"\n'
+COMMAND = '[service]\ncommand = "serve --port {port}"\n'
+
+
+def read(text: str, directory: Path) -> Settings:
+    path = directory / "mlready.toml"
+    path.write_text(text, "utf-8")
+    return load(path)
+
+
+def test_only_the_service_is_required(tmp_path: Path) -> None:
+    settings = read(SERVICE, tmp_path)
+    assert (settings.profile, settings.service.url) == ("quick", "http://127.0.0.1:1")
+    assert (settings.latency, settings.metrics, settings.registry, settings.cache) == (None, None, None, None)
+    assert settings.path("rows.csv") == tmp_path / "rows.csv"
+
+
+def test_a_table_claims_a_capability(tmp_path: Path) -> None:
+    settings = read(SERVICE + "[metrics]\n[latency]\nrate = 120\np99_ms = 250\n", tmp_path)
+    assert settings.metrics is not None
+    assert settings.latency is not None
+    assert (settings.latency.rate, settings.latency.p99_ms, settings.latency.error_rate) == (120, 250, 0.001)
+
+
+def test_dates_are_dates(tmp_path: Path) -> None:
+    settings = read(SERVICE + '[waive."a.b"]\nreason = "x"\nexpires = 2027-02-01\n', tmp_path)
+    assert settings.waive == {"a.b": Waiver("x", datetime.date(2027, 2, 1))}
+
+
+@mark.parametrize(
+    ("text", "allow"),
+    [
+        (COMMAND, set(PERMISSIONS)),
+        (SERVICE, set()),
+        (SERVICE + 'allow = ["load"]\n', {"load"}),
+        (COMMAND + "allow = []\n", set()),
+    ],
+)
+def test_what_may_be_done_to_a_target(text: str, allow: set[str], tmp_path: Path) -> None:
+    assert read(text, tmp_path).allow == allow
+
+
+@mark.parametrize(
+    ("text", "said"),
+    [
+        ("[service\n", "mlready.toml: not valid TOML: Expected ']'"),
+        ("", 'mlready.toml: [service] is missing; say `command = "…{port}…"` or `url = "http://…"`'),
+        ("directory = 'x'\n" + SERVICE, "mlready.toml: unknown key 'directory'"),
+        ("profil = 'x'\n" + SERVICE, "mlready.toml: unknown key 'profil'; did you mean 'profile'?"),
+        ("profile = 'fast'\n" + SERVICE, "profile: Invalid enum value 'fast'; expected one of smoke, quick, full"),
+        (SERVICE + "allow = ['fuz']\n", "service.allow[0]: Invalid enum value 'fuz'; expected one of fuzz, load, depl"),
+        (
+            SERVICE + "[inputs]\nmissing = 'no'\n",
+            "inputs.missing: Invalid enum value 'no'; expected one of reject, acc",
+        ),
+        (SERVICE + "[inputs]\nrows = 3\n", "mlready.toml: inputs.rows: Expected `str`, got `int`"),
+        (SERVICE + "[inputs]\nrow = 'x'\n", "mlready.toml: unknown key 'inputs.row'; did you mean 'rows'?"),
+        (SERVICE + "[latency]\np99_ms = 3\n", "mlready.toml: latency: missing key `rate`"),
+        (SERVICE + "[latency]\nrate = 1\np99_ms = -3\n", "latency.p99_ms: expected a number above 0, got -3"),
+        (SERVICE + "[latency]\nrate = nan\np99_ms = 3\n", "latency.rate: expected a number above 0, got nan"),
+        (SERVICE + "[latency]\nrate = 1\np99_ms = 3\nerror_rate = 1\n", "latency.error_rate: expected a share, not 1"),
+        ("latency = true\n" + SERVICE, "mlready.toml: latency: Expected `table`, got `bool`"),
+        ("service = 7\n", "mlready.toml: service: Expected `table`, got `int`"),
+        ("waive = 7\n" + SERVICE, "mlready.toml: waive: Expected `table`, got `int`"),
+        (SERVICE + "[waive]\na = 7\n", 'mlready.toml: waive."a": Expected `table`, got `int`'),
+        (SERVICE + '[waive."a.b"]\nreason = "x"\n', 'mlready.toml: waive."a.b": missing key `expires`'),
+        (
+            SERVICE + '[waive."a.b"]\nexpired = 1\n',
+            "mlready.toml: unknown key 'waive.\"a.b\".expired'; did you mean 'exp",
+        ),
+        (SERVICE + '[attest."a.b"]\nowner = 1\n', 'mlready.toml: attest."a.b".owner: Expected `str`, got `int`'),
+        (SERVICE + 'command = "{port}"\n', "mlready.toml: service: give one of `command` and `url`"),
+        ('[service]\nurl = "127.0.0.1:8000"\n', "service.url: expected http://… or https://…, got '127.0.0.1:8000'"),
+        (SERVICE + "ready_timeout_s = 0\n", "service.ready_timeout_s: expected a number above 0, got 0"),
+    ],
+)
+def test_an_error_names_the_key_what_was_expected_and_what_came(text: str, said: str, tmp_path: Path) -> None:
+    with raises(SettingsError) as caught:
+        read(text, tmp_path)
+    assert said in str(caught.value)
+    assert str(caught.value).startswith("mlready.toml: ")
+
+
+def test_a_file_that_is_not_text(tmp_path: Path) -> None:
+    (tmp_path / "mlready.toml").write_bytes(b"\xff")
+    with raises(SettingsError, match=r"mlready\.toml: cannot be read: "):
+        load(tmp_path / "mlready.toml")
+
+
+@mark.parametrize(
+    ("word", "hint"),
+    [("latncy", "; did you mean 'latency'?"), ("zzz", "; known: cache, latency"), ("", "; known: cache, latency")],
+)
+def test_the_nearest_known_word_is_named(word: str, hint: str) -> None:
+    assert nearest(word, ["latency", "cache"]) == hint
