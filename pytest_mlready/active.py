@@ -126,7 +126,7 @@ class Active:
             items += [CheckItem.of(checklist, one) for one in self.plan.items if not named or one.id in named]
         unmarked = [item for item in items if item.get_closest_marker("mlready") is None]
         if unmarked:
-            items[:] = [item for item in items if item not in set(unmarked)]
+            items[:] = [item for item in items if item.get_closest_marker("mlready") is not None]
             config.hook.pytest_deselected(items=unmarked)
         for item in items:
             if isinstance(item, CheckItem):
