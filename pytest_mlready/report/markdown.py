@@ -24,6 +24,8 @@ def _lines(report: Report) -> Iterator[str]:
         yield ""
     for line in report.verdict.missing:
         yield f"- {_escape(line)}"
+    if report.verdict.missing:
+        yield ""
     name = target["name"] or "the service"
     how = f"profile {run['profile'] or '–'}, {run['duration_s']:.0f} s, seed {run['seed']}"
     yield f"{_escape(name)} at {target['url']}, {how}"
@@ -74,5 +76,5 @@ def _code(text: str) -> str:
 
 def _escape(text: str) -> str:
     """What came from a hostile target stays text: no table cell, tag or link of its own."""
-    text = " ".join(text.split()).replace("<", "&lt;").replace(">", "&gt;")
+    text = " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return re.sub(r"([\\`*_|\[\]])", r"\\\1", text)

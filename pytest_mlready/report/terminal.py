@@ -93,7 +93,8 @@ def summary_lines(report: Report, width: int = 100) -> Iterator[tuple[str, str |
         yield from _entry(finding, advice + finding.summary, indent, width)
         if finding.replay and finding.status in {Status.FAIL, Status.ERROR}:
             replay = finding.replay if len(finding.replay) <= 300 else finding.replay[:300] + "…"
-            yield f"{' ' * indent}replay: {replay}", None
+            for place, line in enumerate(replay.splitlines()):
+                yield f"{' ' * indent}{'        ' if place else 'replay: '}{line}", None
     for finding in report.of(Status.WAIVED, Status.ATTESTED):
         yield from _entry(finding, finding.summary, indent, width)
 
@@ -128,7 +129,7 @@ def explain(finding: Finding) -> Iterator[str]:
         yield f"  - {line}"
     for name in ("why", "remedy", "replay"):
         if text := getattr(finding, name):
-            yield f"  {name}: {text}"
+            yield f"  {name}: " + text.replace("\n", "\n" + " " * (len(name) + 4))
 
 
 def measured(measurement: Measurement) -> str:

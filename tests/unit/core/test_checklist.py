@@ -7,9 +7,10 @@ from typing import Any
 
 from pytest import mark, raises
 
+from pytest_mlready.catalogue import Check, checks
 from pytest_mlready.checklist import plan, unclaimed_families
 from pytest_mlready.finding import Status
-from pytest_mlready.settings import Profile, Settings, SettingsError, parse
+from pytest_mlready.settings import PROFILES, Profile, Settings, SettingsError, parse
 
 COMMAND = {"service": {"command": "serve {port}"}, "inputs": {"rows": "rows.csv"}}
 URL = {"service": {"url": "http://127.0.0.1:1"}, "inputs": {"rows": "rows.csv"}}
@@ -59,8 +60,6 @@ def test_a_short_profile_defers_and_a_named_check_is_made_all_the_same() -> None
 
 
 def test_every_check_is_made_listed_or_closing_once() -> None:
-    from pytest_mlready.catalogue import checks
-
     planned = plan(settings(COMMAND, **LATENCY), "smoke")
     seen = [one.id for one in (*planned.items, *planned.closing)] + [one.check for one in planned.listed]
     assert sorted(seen) == sorted(checks())
@@ -98,3 +97,16 @@ def test_a_teams_own_id_may_be_waived() -> None:
 
 def test_families_without_their_table_are_named() -> None:
     assert unclaimed_families(settings(COMMAND, **LATENCY)) == ("metrics",)
+
+
+def test_a_larger_profile_makes_no_less() -> None:
+    smoke, quick, full = ({one.id for one in plan(settings(COMMAND, **LATENCY), each).items} for each in PROFILES)
+    assert smoke < quick <= full
+
+
+@mark.parametrize("check", checks().values(), ids=list(checks()))
+def test_a_check_says_what_holds_why_and_what_to_do(check: Check) -> None:
+    assert check.holds.endswith(".")
+    assert check.why
+    assert check.remedy
+    assert check.evidence

@@ -73,7 +73,7 @@ def test_details_are_cut_first() -> None:
 @mark.parametrize("field", ["summary", "replay", "remedy", "why", "details"])
 def test_no_text_makes_it_longer_than_it_may_be(field: str, letter: str) -> None:
     text = letter * 9_000
-    finding = replace(WHOLE, **{field: (text,) if field == "details" else text})
+    finding = Finding.from_plain({**WHOLE.to_plain(), field: [text] if field == "details" else text})
     assert len(finding.to_json().encode()) <= MAX_JSON_BYTES
     assert Finding.from_json(finding.to_json()).status is Status.FAIL
 

@@ -150,6 +150,10 @@ def test_what_is_planned_and_never_judged_is_not_run() -> None:
         ((Status.PASS, Status.PASS), Status.PASS),
         ((Status.FAIL, Status.FAIL), Status.FAIL),
         ((Status.PASS, Status.FAIL), Status.FAIL),
+        ((Status.FAIL, Status.ERROR), Status.FAIL),
+        ((Status.FAIL, Status.PASS, Status.FAIL), Status.FAIL),
+        ((Status.FAIL, Status.FAIL, Status.PASS), Status.INCONCLUSIVE),
+        ((Status.WAIVED, Status.PASS), Status.PASS),
     ],
 )
 def test_a_rerun_launders_no_failure(attempts: tuple[Status, ...], status: Status) -> None:
@@ -157,3 +161,17 @@ def test_a_rerun_launders_no_failure(attempts: tuple[Status, ...], status: Statu
     for one in attempts:
         ledger.record(found("a.one", one))
     assert ledger.findings()[0].status is status
+
+
+def test_a_flake_is_told_with_what_it_said_before() -> None:
+    ledger = Ledger({"mlready.toml::a.one": Planned("mlready.toml::a.one", "a.one", MUST)})
+    ledger.record(found("a.one", Status.FAIL, summary="first"))
+    ledger.record(found("a.one", Status.PASS, summary="second"))
+    assert ledger.findings()[0].summary == "passed when run again; before that: first"
+
+
+def test_a_finding_that_nobody_planned_is_kept() -> None:
+    ledger = Ledger({"x": Planned("x", "a.one", MUST)}, listed=(found("a.later", Status.DEFERRED),))
+    ledger.record(found("b.stray", Status.FAIL))
+    ledger.closing = [found("harness.plan_complete", Status.PASS)]
+    assert [one.check for one in ledger.findings()] == ["a.one", "b.stray", "harness.plan_complete", "a.later"]
