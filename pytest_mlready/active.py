@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import signal
 from collections.abc import Generator, Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -14,9 +15,11 @@ from pytest import (
     Collector,
     CollectReport,
     Config,
+    ExceptionInfo,
     ExitCode,
     Item,
     Session,
+    SubtestReport,
     TerminalReporter,
     TestReport,
     UsageError,
@@ -76,6 +79,8 @@ class Active:
         self.is_worker = hasattr(config, "workerinput")
         self.dry = any(getattr(config.option, name, False) for name in VERDICTS_NEED_NO_RUN)
         self.in_call: str | None = None
+        self.interrupted: str | None = None
+        self._failed_subtests: set[str] = set()
         self._deselected: list[str] = []
         self._signals = contextlib.ExitStack()
         told = getattr(config, "workerinput", {}).get("mlready")
@@ -106,6 +111,8 @@ class Active:
 
     def pytest_unconfigure(self) -> None:
         if not self.is_worker:
+            if self.outcome.open_ended:  # ended while the service was starting, when pytest finishes no session
+                self.outcome.close(interrupted=self.interrupted or "")
             self.outcome.stop()
             self._signals.close()
 
@@ -163,7 +170,7 @@ class Active:
             if not mine:
                 self.run.release()
 
-    @hookimpl(wrapper=True)
+    @hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_makereport(self, item: Item, call: CallInfo[Any]) -> Generator[None, TestReport, TestReport]:
         report = yield
         self._keep_secrets(report)
@@ -175,7 +182,7 @@ class Active:
             return report
         decided = call.when == "call" or call.excinfo is not None
         if decided and item.get_closest_marker("mlready") is not None:
-            finding = excuse(observing.concluded(item, call), self.run.settings, self.run.today)
+            finding = excuse(observing.concluded(item, call, report), self.run.settings, self.run.today)
             self._attach(item, report, finding)
             if report.failed and not finding.blocks:
                 report.outcome = "passed"
@@ -211,8 +218,14 @@ class Active:
         return self.outcome.complete(finding, nodeid)
 
     def pytest_runtest_logreport(self, report: TestReport) -> None:
+        if isinstance(report, SubtestReport):
+            if report.failed:
+                self._failed_subtests.add(report.nodeid)
+            return
         told = report.when != "teardown" or report.failed  # a teardown repeats what the call has said
         if told and not self.is_worker and (finding := carried(report)) is not None:
+            if finding.status is Status.PASS and report.nodeid in self._failed_subtests:  # unittest's leave it a pass
+                finding = replace(finding, status=Status.FAIL, summary="a subtest failed")
             self.outcome.record(finding)
 
     def pytest_report_teststatus(self, report: CollectReport | TestReport) -> Any:
@@ -223,11 +236,16 @@ class Active:
 
     # --- the end
 
+    def pytest_keyboard_interrupt(self, excinfo: ExceptionInfo[BaseException]) -> None:
+        self.interrupted = str(excinfo.value)
+
     @hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: Session) -> None:
         if self.is_worker or self.dry:
             return
-        verdict = self.outcome.close(interrupted=session.exitstatus == ExitCode.INTERRUPTED)
+        if session.exitstatus == ExitCode.INTERRUPTED and self.interrupted is None:
+            self.interrupted = ""
+        verdict = self.outcome.close(interrupted=self.interrupted)
         if session.exitstatus in {ExitCode.OK, ExitCode.TESTS_FAILED}:
             session.exitstatus = exit_status(verdict)
         self.outcome.stop()
@@ -254,8 +272,7 @@ def carried(report: Any) -> Finding | None:
         return None
     finding = Finding.from_json(text)
     if finding.status is Status.PASS and report.failed:
-        plain = {**finding.to_plain(), "status": Status.FAIL, "summary": f"failed in {report.when} or in a subtest"}
-        return Finding.from_plain(plain)
+        return replace(finding, status=Status.FAIL, summary=f"failed in {report.when} or in a subtest")
     return finding
 
 

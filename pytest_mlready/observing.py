@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from pytest import CallInfo, Item, StashKey, UsageError, fail
+from pytest import CallInfo, Item, StashKey, TestReport, UsageError, fail
 
 from pytest_mlready.catalogue import checks
 from pytest_mlready.finding import Finding, Measurement, Severity, Status, finite
@@ -76,14 +76,14 @@ def refuse_missing(item: Item) -> None:
             raise Unavailable(f"no {value.name} evidence: {value.reason}")
 
 
-def concluded(item: Item, call: CallInfo[Any]) -> Finding:
-    """The finding of a marked test whose set-up or call ended as `call` says."""
+def concluded(item: Item, call: CallInfo[Any], report: TestReport) -> Finding:
+    """The finding of a marked test whose set-up or call ended as `call` says, and other plugins' `report` of it."""
     plan = planned(item)
     seen = item.stash.get(OBSERVED, Observation())
     marker = item.get_closest_marker("mlready")
     why = marker.kwargs.get("why", "") if marker else ""
     return Finding(
-        *_outcome(call, seen),
+        *_outcome(call, report, seen),
         measurement=seen.measurement,
         details=tuple(seen.details),
         check=plan.check,
@@ -93,7 +93,9 @@ def concluded(item: Item, call: CallInfo[Any]) -> Finding:
     )
 
 
-def _outcome(call: CallInfo[Any], seen: Observation) -> tuple[Status, str]:
+def _outcome(call: CallInfo[Any], report: TestReport, seen: Observation) -> tuple[Status, str]:
+    if call.excinfo is None and report.failed:  # a strict xfail that passed, a plugin's collected failures
+        return Status.FAIL, (report.longreprtext.strip().splitlines() or ["failed"])[0]
     if call.excinfo is None:
         return Status.PASS, _said(seen) or "the test passed"
     error = call.excinfo.value

@@ -45,11 +45,14 @@ class Outcome:
         """Take the report directory, clear it of an earlier run, and start the target.
 
         A target that does not start leaves `run.problem`: one clear line instead of an error per check. Raises
-        UsageError if another run is writing to the same directory.
+        UsageError if the directory cannot be written to, or another run is writing to it.
         """
-        self.run.directory.mkdir(parents=True, exist_ok=True)
-        (self.run.directory / ".gitignore").write_text("*\n", encoding="utf-8")
-        self._lock = (self.run.directory / ".lock").open("w")
+        try:
+            self.run.directory.mkdir(parents=True, exist_ok=True)
+            (self.run.directory / ".gitignore").write_text("*\n", encoding="utf-8")
+            self._lock = (self.run.directory / ".lock").open("w")
+        except OSError as error:
+            raise UsageError(f"mlready: no report can be written: {error}; give --mlready-report=DIR") from None
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -62,7 +65,7 @@ class Outcome:
         try:
             self.run.start()
         except SettingsError as error:
-            write_unusable(self.run.directory, str(error))
+            self.report = write_unusable(self.run.directory, str(error))
             raise UsageError(f"mlready: {error}") from None
         self.run.note_identity("before")
 
@@ -112,12 +115,17 @@ class Outcome:
         temporary.write_bytes(msgspec.json.encode({"planned": list(planned), "deselected": list(deselected)}))
         temporary.replace(path)
 
-    def close(self, *, interrupted: bool) -> Verdict:
-        """Judge the run and write every report."""
+    @property
+    def open_ended(self) -> bool:
+        """Whether the run was opened and has left no report yet."""
+        return self._journal is not None and self.report is None
+
+    def close(self, *, interrupted: str | None = None) -> Verdict:
+        """Judge the run and write every report; `interrupted` says why it ended early, if it did ("": nobody said)."""
         planned, deselected = self._saved_plan()
         self.ledger.planned = {one.nodeid: one for one in planned}
-        if interrupted and self.run.problem is None:
-            self.run.problem = "the run was interrupted"
+        if interrupted is not None and self.run.problem is None:
+            self.run.problem = f"the run was interrupted: {interrupted}".rstrip(": ")
         self.run.note_identity("after")
         self._judge_closing()
         expected = {one.id for one in self.plan.items}
@@ -164,12 +172,14 @@ class Outcome:
         return planned, saved["deselected"]
 
 
-def write_unusable(directory: Path, problem: str) -> None:
+def write_unusable(directory: Path, problem: str) -> Report:
     """A report for a run that could not begin: NOT READY, and why."""
+    report = document.unusable(problem, time.time())
     with contextlib.suppress(OSError):
         directory.mkdir(parents=True, exist_ok=True)
         _clear(directory, evidence=False)
-        _write(directory, document.unusable(problem, time.time()))
+        _write(directory, report)
+    return report
 
 
 def _write(directory: Path, report: Report) -> None:

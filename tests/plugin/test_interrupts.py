@@ -150,7 +150,7 @@ def test_an_interrupted_run_writes_its_report_and_leaves_nothing(
         nothing_left(everybody)
     report = slow.report()
     assert report["verdict"]["state"] == "NOT_READY"
-    assert report["verdict"]["problem"] == "the run was interrupted"
+    assert report["verdict"]["problem"].startswith("the run was interrupted")
     assert "the run was interrupted" in (slow.path / REPORT / "report.md").read_text("utf-8")
     found = {one["id"]: one["status"] for one in report["checks"] if not one["id"].startswith("harness.")}
     assert found == {**dict.fromkeys(CHECKS, "not_run"), **journal(slow)}

@@ -114,6 +114,25 @@ def test_subtests_that_pass_make_one_pass(project: Project) -> None:
     assert (ran.check("team.rule")["status"], ran.state) == ("pass", "READY")
 
 
+def test_subtests_of_unittest_launder_no_failure(project: Project) -> None:
+    project.tests(
+        "import unittest\n\n\n@mark.mlready('team.rule')\nclass TestTax(unittest.TestCase):\n"
+        "    def test_rule(self):\n"
+        "        for n in range(3):\n            with self.subTest(n=n):\n                self.assertNotEqual(n, 1)\n"
+    )
+    ran = project.run()
+    assert (ran.check("team.rule")["status"], ran.check("team.rule")["reason"]) == ("fail", "a subtest failed")
+    assert (ran.exit_code, ran.state) == (1, "NOT_READY")
+
+
+def test_a_strict_expectation_of_failure_that_passes_is_a_failure(project: Project) -> None:
+    project.tests("@mark.xfail(strict=True)\n@mark.mlready('team.rule')\ndef test_rule():\n    pass\n")
+    ran = project.run("-v")
+    assert (ran.check("team.rule")["status"], ran.check("team.rule")["reason"]) == ("fail", "[XPASS(strict)]")
+    assert "test_rule FAILED" in ran.output
+    assert ran.exit_code == 1
+
+
 def test_a_whole_class_and_module_may_be_marked(project: Project) -> None:
     project.tests("pytestmark = mark.mlready\n\n\nclass TestTax:\n    def test_rule(self):\n        pass\n")
     assert project.run().statuses["user.test_rule"] == "pass"
