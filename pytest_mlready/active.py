@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import signal
-from collections.abc import Generator, Iterator
-from dataclasses import replace
+from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 from pytest import (
-    CallInfo,
     Collector,
     CollectReport,
     Config,
@@ -19,9 +17,7 @@ from pytest import (
     ExitCode,
     Item,
     Session,
-    SubtestReport,
     TerminalReporter,
-    TestReport,
     UsageError,
     hookimpl,
     mark,
@@ -29,11 +25,12 @@ from pytest import (
 
 from pytest_mlready import fixtures, observing, overrides, selecting
 from pytest_mlready.checklist import Plan
-from pytest_mlready.collect import ACTIVE, PROPERTY, CheckItem, Checklist, NotReady, attach
-from pytest_mlready.finding import Finding, Severity, Status, errored
-from pytest_mlready.ledger import Ledger, State, Verdict, excuse
+from pytest_mlready.collect import ACTIVE, CheckItem, Checklist
+from pytest_mlready.finding import Finding, Severity
+from pytest_mlready.ledger import Ledger, State, Verdict
 from pytest_mlready.outcome import Outcome
 from pytest_mlready.report import terminal
+from pytest_mlready.reporting import Reporting
 from pytest_mlready.run import Run
 from pytest_mlready.selecting import Selection
 from pytest_mlready.settings import SettingsError
@@ -54,6 +51,7 @@ def activate(config: Config) -> None:
         config.option.setupplan = True
     config.stash[ACTIVE] = active
     config.pluginmanager.register(active, "mlready-active")
+    config.pluginmanager.register(Reporting(active.outcome, is_worker=active.is_worker), "mlready-reporting")
     config.pluginmanager.register(Sorter(), "mlready-sorter")
     config.pluginmanager.register(fixtures, "mlready-fixtures")
 
@@ -78,9 +76,7 @@ class Active:
         self.outcome = Outcome(run, plan, Ledger(listed=plan.listed))
         self.is_worker = hasattr(config, "workerinput")
         self.dry = any(getattr(config.option, name, False) for name in VERDICTS_NEED_NO_RUN)
-        self.in_call: str | None = None
         self.interrupted: str | None = None
-        self._failed_subtests: set[str] = set()
         self._deselected: list[str] = []
         self._signals = contextlib.ExitStack()
         told = getattr(config, "workerinput", {}).get("mlready")
@@ -154,85 +150,9 @@ class Active:
             planned = [observing.planned(item) for item in session.items]
             self.outcome.save_plan(planned, self._deselected)
 
-    # --- items and their reports
-
-    @hookimpl(wrapper=True)
-    def pytest_runtest_call(self, item: Item) -> Generator[None, Any, Any]:
-        self.in_call = item.nodeid
-        mine = isinstance(item, CheckItem)
-        try:
-            if not mine:
-                observing.refuse_missing(item)
-                self.run.hold()
-            return (yield)
-        finally:
-            self.in_call = None
-            if not mine:
-                self.run.release()
-
-    @hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtest_makereport(self, item: Item, call: CallInfo[Any]) -> Generator[None, TestReport, TestReport]:
-        report = yield
-        self._keep_secrets(report)
-        if self.in_call is not None:  # a subtest's report; its parent's comes when the call is over
-            return report
-        if isinstance(item, CheckItem):
-            if report.failed and call.excinfo is not None:
-                self._judge_broken(item, report, call)
-            return report
-        decided = call.when == "call" or call.excinfo is not None
-        if decided and item.get_closest_marker("mlready") is not None:
-            finding = excuse(observing.concluded(item, call, report), self.run.settings, self.run.today)
-            self._attach(item, report, finding)
-            if report.failed and not finding.blocks:
-                report.outcome = "passed"
-        return report
-
-    def _keep_secrets(self, report: TestReport) -> None:
-        """A failing test shows its values, and what was captured: headers that were sent may be among them."""
-        secrets = self.run.secrets
-        if any(one in report.longreprtext for one in secrets):
-            report.longrepr = self.outcome.redacted(report.longreprtext)
-        if any(one in text for _, text in report.sections for one in secrets):
-            report.sections = [(name, self.outcome.redacted(text)) for name, text in report.sections]
-
-    def _judge_broken(self, item: CheckItem, report: TestReport, call: CallInfo[Any]) -> None:
-        """A check that raised, or a fixture of it, is an error: ours, or the user's, and not the service's."""
-        error = call.excinfo.value if call.excinfo is not None else None
-        if isinstance(error, NotReady):
-            return
-        said = (str(error).splitlines() or [""])[0]
-        what = "could not be judged" if call.when != "teardown" else "was judged, and then a fixture's end broke"
-        broken = item.check.sign(errored(f"{what}: {type(error).__name__}: {said}"))
-        finding = excuse(broken, self.run.settings, self.run.today)
-        self._attach(item, report, finding)
-        if call.when == "call" and not finding.blocks:
-            report.outcome = "passed"
-
-    def _attach(self, item: Item, report: TestReport, finding: Finding) -> None:
-        attach(item, self.complete(finding, item.nodeid))
-        report.user_properties = list(item.user_properties)
-
     def complete(self, finding: Finding, nodeid: str) -> Finding:
         """The finding with its node, its replay command and no secrets."""
         return self.outcome.complete(finding, nodeid)
-
-    def pytest_runtest_logreport(self, report: TestReport) -> None:
-        if isinstance(report, SubtestReport):
-            if report.failed:
-                self._failed_subtests.add(report.nodeid)
-            return
-        told = report.when != "teardown" or report.failed  # a teardown repeats what the call has said
-        if told and not self.is_worker and (finding := carried(report)) is not None:
-            if finding.status is Status.PASS and report.nodeid in self._failed_subtests:  # unittest's leave it a pass
-                finding = replace(finding, status=Status.FAIL, summary="a subtest failed")
-            self.outcome.record(finding)
-
-    def pytest_report_teststatus(self, report: CollectReport | TestReport) -> Any:
-        finding = carried(report)
-        if finding is None or report.when == "teardown" or (report.when == "setup" and report.passed):
-            return None
-        return None if report.outcome in {"skipped", "rerun"} else terminal.test_status(finding)
 
     # --- the end
 
@@ -260,20 +180,6 @@ class Active:
 def exit_status(verdict: Verdict) -> ExitCode:
     """0 for READY and for a narrowed run without a fault, else 1."""
     return ExitCode.OK if verdict.state in {State.READY, State.PARTIAL} else ExitCode.TESTS_FAILED
-
-
-def carried(report: Any) -> Finding | None:
-    """The finding that a report carries.
-
-    pytest fails the parent of failed subtests after its report was made: the finding then follows the report.
-    """
-    text = next((value for name, value in getattr(report, "user_properties", ()) if name == PROPERTY), None)
-    if text is None:
-        return None
-    finding = Finding.from_json(text)
-    if finding.status is Status.PASS and report.failed:
-        return replace(finding, status=Status.FAIL, summary=f"failed in {report.when} or in a subtest")
-    return finding
 
 
 @contextlib.contextmanager
