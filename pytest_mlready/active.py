@@ -87,6 +87,8 @@ class Active:
 
     @hookimpl(tryfirst=True)
     def pytest_sessionstart(self, session: Session) -> None:
+        if self.is_worker:
+            _die_with_the_controller()
         if self.is_worker or self.dry:
             return
         self._signals.enter_context(_terminate_like_interrupt())
@@ -180,6 +182,12 @@ class Active:
 def exit_status(verdict: Verdict) -> ExitCode:
     """0 for READY and for a narrowed run without a fault, else 1."""
     return ExitCode.OK if verdict.state in {State.READY, State.PARTIAL} else ExitCode.TESTS_FAILED
+
+
+def _die_with_the_controller() -> None:
+    """xdist interrupts a worker whose controller is gone; a job started in the background ignores interrupts."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @contextlib.contextmanager
