@@ -58,6 +58,13 @@ def test_a_users_test_named_alone_is_partial(project: Project) -> None:
     assert "PARTIAL: 1 of 2 checks" in ran.output
 
 
+def test_a_users_test_left_out_makes_a_run_partial(project: Project) -> None:
+    project.tests("@mark.mlready('team.rule')\ndef test_rule():\n    assert False\n")
+    ran = project.run("--deselect", "test_team.py::test_rule")
+    assert (ran.exit_code, ran.state) == (0, "PARTIAL")
+    assert ran.report["verdict"]["partial"] == [1, 2]
+
+
 def test_last_failed_runs_what_failed(project: Project) -> None:
     project.toys("contract.holds", "fuzz.fails", "fuzz.undecided", "fuzz.advises")
     project.run()

@@ -95,14 +95,22 @@ def test_parameters_are_part_of_the_id(project: Project) -> None:
     }
 
 
-def test_subtests_launder_no_failure(project: Project) -> None:
+@mark.parametrize(("severity", "exit_code", "state"), [("must", 1, "NOT_READY"), ("should", 0, "READY")])
+def test_subtests_launder_no_failure(project: Project, severity: str, exit_code: int, state: str) -> None:
     project.tests(
-        "@mark.mlready('team.rule')\ndef test_rule(subtests):\n"
+        f"@mark.mlready('team.rule', severity='{severity}')\ndef test_rule(subtests):\n"
         "    for n in range(3):\n        with subtests.test(n=n):\n            assert n != 1\n"
     )
     ran = project.run()
     assert ran.check("team.rule")["status"] == "fail"
-    assert (ran.exit_code, ran.state) == (1, "NOT_READY")
+    assert (ran.exit_code, ran.state) == (exit_code, state)
+
+
+def test_a_failure_that_does_not_block_does_not_stop_the_run(project: Project) -> None:
+    project.tests("@mark.mlready('team.rule', severity='should')\ndef test_rule():\n    assert False\n")
+    ran = project.run("-x")
+    assert (ran.statuses["team.rule"], ran.statuses["contract.holds"]) == ("fail", "pass")
+    assert (ran.exit_code, ran.state) == (0, "READY")
 
 
 def test_subtests_that_pass_make_one_pass(project: Project) -> None:
