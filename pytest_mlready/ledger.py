@@ -158,7 +158,13 @@ def _missing(findings: list[Finding], require: tuple[str, ...], unclaimed: tuple
         if name in unclaimed:
             yield f"gate.require names {name}, which is not claimed: add [{name}] to mlready.toml"
             continue
-        for one in findings:
-            named = one.check == name or (one.check.partition(".")[0] == name and one.severity is Severity.MUST)
-            if named and one.status in {Status.UNCLAIMED, Status.DEFERRED}:
-                yield f"gate.require names {name}, and {one.check} is {one.status}: {one.summary}"
+        lacking = [
+            one
+            for one in findings
+            if one.status in {Status.UNCLAIMED, Status.DEFERRED}
+            and (one.check == name or (one.check.partition(".")[0] == name and one.severity is Severity.MUST))
+        ]
+        if lacking:
+            first, others = lacking[0], ", ".join(one.check for one in lacking[1:])
+            also = f"; so are {others}" if others else ""
+            yield f"gate.require names {name}, and {first.check} is {first.status}: {first.summary}{also}"

@@ -34,6 +34,7 @@ TEST_STATUSES: dict[Status, Any] = {
     Status.ERROR: ("check error", "E", ("CHECK ERROR", {"red": True})),
     Status.WAIVED: ("waived", "w", ("WAIVED", {"yellow": True})),
     Status.ATTESTED: ("attested", "a", ("ATTESTED", {"yellow": True})),
+    Status.NOT_APPLICABLE: ("not applicable", "n", "N/A"),
 }
 ADVISORY = ("advisory", "f", ("ADVISORY", {"yellow": True}))
 

@@ -97,6 +97,13 @@ def test_what_is_required_must_have_been_made(require: tuple[str, ...], state: S
     assert words in " ".join(verdict.missing)
 
 
+def test_a_required_family_is_told_once_however_much_of_it_is_missing() -> None:
+    findings = [found("a.one", Status.PASS), *(found(f"latency.{name}", Status.DEFERRED) for name in ("p99", "stalls"))]
+    (line,) = judge(findings, require=("latency",)).missing
+    assert "latency.p99 is deferred" in line
+    assert "latency.stalls" in line
+
+
 def test_a_waiver_excuses_until_its_day_and_says_what_it_excuses() -> None:
     failing = found("a.one", Status.FAIL, summary="p99 is 312 ms")
     excused = excuse(failing, waiving("a.one", TODAY), TODAY)
