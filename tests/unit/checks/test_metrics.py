@@ -92,6 +92,15 @@ class TestCountsTrue:
         assert found.measurement is not None
         assert found.measurement.limit == 50
 
+    def test_a_count_that_tells_no_statuses_vouches_for_none(self) -> None:
+        def stuck(total: float) -> Any:
+            requests = ("http_requests_total", {"path": "/predict", "status": "200"}, total)
+            return (requests, ("http_request_duration_seconds_count", {"path": "/predict"}, total))
+
+        found = metrics.counts_true(counters(stuck(6), stuck(56)), CLAIMED)
+        assert found.status is Status.FAIL
+        assert "422" in found.summary
+
     def test_no_counter_at_all_fails(self) -> None:
         gauges: Any = (("up", {}, 1.0), ("process_cpu_seconds_total", {}, 50.0))
         found = metrics.counts_true(counters(gauges, gauges), CLAIMED)
