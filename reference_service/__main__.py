@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from reference_service.server import CannotServe, serve
-from reference_service.settings import Settings
+from reference_service.settings import ENGINES, PARSERS, Settings
 
 
 def settings_of(arguments: Sequence[str] | None = None) -> Settings:
@@ -17,12 +17,28 @@ def settings_of(arguments: Sequence[str] | None = None) -> Settings:
     parser = argparse.ArgumentParser(prog="python -m reference_service", description=__doc__)
     add = parser.add_argument
     add("--model", default=default.model, help="which model to serve (%(default)s)")
-    add("--version", help="which version of it (the registry's first)")
+    add("--version", help="which version of it a new instance serves first (the registry's first)")
     add("--host", default=default.host, help="address to listen on (%(default)s)")
     add("--port", type=int, default=default.port, help="port to listen on (%(default)s)")
     add("--workers", type=int, default=default.workers, help="worker processes (%(default)s)")
     add("--models", type=Path, default=default.models, metavar="DIR", help="the registry (%(default)s)")
     add("--state", type=Path, metavar="DIR", help="what this instance writes; one for each instance (MODELS/.state)")
+    add("--engine", choices=ENGINES, default=default.engine, help="what computes predictions (%(default)s)")
+    add("--http", choices=PARSERS, default=default.http, help="what parses HTTP (%(default)s)")
+    add("--tokens", type=Path, metavar="FILE", help="bearer tokens and their roles (none: no admin routes)")
+    add("--keyed", action="store_true", help="predicting needs a token, too")
+    add("--rate-limit", type=float, default=default.rate_limit, metavar="R", help="requests/s a client (0: no limit)")
+    add("--rate-burst", type=int, default=default.rate_burst, metavar="N", help="of these at once (%(default)s)")
+    add("--drift-window", type=int, default=default.drift_window, metavar="ROWS", help="rows watched (%(default)s)")
+    add("--rollback-error-rate", type=float, default=0.0, metavar="R", help="failures that roll back (0: never)")
+    add("--rollback-quality", type=float, metavar="BOUND", help="accuracy or mean error that rolls back (none: never)")
+    add(
+        "--rollback-window-seconds",
+        type=float,
+        default=default.rollback_window_seconds,
+        metavar="S",
+        help="how far back both look (%(default)s)",
+    )
     add("--cache-seconds", type=float, default=0.0, help="how long an answer may come from memory (0: never)")
     add(
         "--drain-seconds",

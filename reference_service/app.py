@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -101,18 +102,20 @@ def _lifespan(components: Components) -> Callable[[FastAPI], AbstractAsyncContex
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         components.serving.start()
         components.batcher.start()
-        if components.serving.loaded():
-            components.telemetry.serving(components.serving.current())
-        failure = (
-            await components.readiness.failure()
-        )  # also makes the first call of the model, so no client pays for it
-        components.log.event("started", version=components.identity.version(), ready=failure is None)
+        state = components.serving.state()
+        following = asyncio.create_task(components.serving.follow())
+        with contextlib.suppress(Problem):
+            components.telemetry.serving(await components.serving.answering(state.serving))
+        failure = await components.readiness.failure()  # makes the model's first call, so that no client pays for it
+        components.log.event("started", version=components.identity.version(state), ready=failure is None)
         gc.enable()
         gc.freeze()  # the libraries' million objects stay; looking through them again would stop all answers for long
         components.drain.install(asyncio.get_running_loop())
         yield
         components.drain.remove()
+        following.cancel()
         components.batcher.close()
+        components.changes.close()
         components.log.event("stopped")
         components.log.flush()
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from reference_service.answer_cache import AnswerCache
 from reference_service.batcher import Batcher
+from reference_service.changes import Changes
 from reference_service.drain import Drain
 from reference_service.drill import drilled
 from reference_service.envelope import Envelope
@@ -24,6 +25,7 @@ from reference_service.registry import Registry
 from reference_service.request_body import BodyReader
 from reference_service.request_ids import RequestIds
 from reference_service.request_log import RequestLog
+from reference_service.routing import Routing
 from reference_service.serving import Serving
 from reference_service.settings import Settings
 from reference_service.telemetry import Telemetry
@@ -36,8 +38,10 @@ class Components:
     settings: Settings
     contract: ModelContract
     registry: Registry
+    changes: Changes
     serving: Serving
     identity: Identity
+    routing: Routing
     predictor: Predictor
     batcher: Batcher
     bodies: BodyReader
@@ -54,7 +58,7 @@ class Components:
 
     def __post_init__(self) -> None:
         """Make the parts that use each other use those of this set, so that replacing one is enough."""
-        self.serving.registry = self.registry
+        self.serving.registry, self.serving.changes = self.registry, self.changes
         self.identity.serving, self.identity.registry = self.serving, self.registry
         self.batcher.predictor, self.batcher.telemetry = self.predictor, self.telemetry
         self.readiness.serving, self.readiness.batcher = self.serving, self.batcher
@@ -71,7 +75,8 @@ def build_components(settings: Settings) -> Components:
     version = settings.version or registry.first_version()
     record = registry.record(version)
     contract = ModelContract.of(record.metadata, record.golden)
-    serving = Serving(registry, version)
+    changes = Changes(settings.state_directory)
+    serving = Serving(registry, changes, version)
     telemetry = Telemetry(contract)
     predictor = drilled(SklearnPredictor(), settings.drill)
     batcher = Batcher(predictor, telemetry, settings.limits)
@@ -81,8 +86,10 @@ def build_components(settings: Settings) -> Components:
         settings=settings,
         contract=contract,
         registry=registry,
+        changes=changes,
         serving=serving,
         identity=Identity(serving, registry),
+        routing=Routing(),
         predictor=predictor,
         batcher=batcher,
         bodies=BodyReader(settings.limits.body_seconds),

@@ -14,6 +14,7 @@ from reference_service.telemetry import UNMATCHED
 
 if TYPE_CHECKING:
     from reference_service.components import Components
+    from reference_service.routing import Choice
 
 CLIENT_LEFT = 499
 
@@ -47,11 +48,11 @@ class Exchange:
         self.scope = scope
         self.pass_on = send
         self.began = time.perf_counter()
-        self.version = components.identity.version()
+        self.state = components.serving.state()
         self.request_id = components.request_ids.identify(scope["headers"])
         self.status = CLIENT_LEFT
         self.finished = False
-        scope["request_id"] = self.request_id
+        scope["request_id"], scope["in_force"] = self.request_id, self.state
         components.telemetry.started()
 
     async def send(self, message: Message) -> None:
@@ -65,10 +66,19 @@ class Exchange:
 
     def headers(self) -> list[tuple[bytes, bytes]]:
         """The headers of every answer; a draining server also asks clients to connect elsewhere next time."""
-        headers = [(b"x-request-id", self.request_id.encode()), (b"x-model-version", self.version.encode())]
+        headers = [
+            (b"x-request-id", self.request_id.encode()),
+            (b"x-model-version", self.version().encode()),
+            (b"x-generation", b"%d" % self.state.generation),
+        ]
         if self.components.readiness.draining:
             headers.append((b"connection", b"close"))
         return headers
+
+    def version(self) -> str:
+        """The version that answered, or the one that serves if this was no prediction."""
+        choice: Choice | None = self.scope.get("answered")
+        return self.components.identity.version(self.state) if choice is None else choice.version
 
     async def fail(self, error: Exception, receive: Receive) -> None:
         """Answer for an application that raised."""
@@ -85,6 +95,7 @@ class Exchange:
         seconds = time.perf_counter() - self.began
         route = getattr(self.scope.get("route"), "path", UNMATCHED)
         method = self.scope["method"]
-        self.components.telemetry.finished(route, method, self.status, self.version, seconds)
+        version = self.version()
+        self.components.telemetry.finished(route, method, self.status, version, seconds)
         method = self.components.telemetry.method_label(method)
-        self.components.log.request(self.request_id, method, route, self.status, seconds, self.version)
+        self.components.log.request(self.request_id, method, route, self.status, seconds, version)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from reference_service.problems import Problem
+from reference_service.changes import State
 from reference_service.registry import Record, Registry, Snapshot
 from reference_service.serving import Serving
 
@@ -16,18 +16,12 @@ class Identity:
         self.serving = serving
         self.registry = registry
 
-    def version(self) -> str:
-        """The serving version, for headers, metrics and logs; "none" while no model is loaded."""
-        return self.serving.current().version if self.serving.loaded() else "none"
+    def version(self, state: State) -> str:
+        """The version that serves, for headers, metrics and logs of what is not a prediction."""
+        return state.serving
 
     def answer_version(self, snapshot: Snapshot, requested: str | None) -> str:
-        """The version that an answer names: always the one that computed it.
-
-        Raises:
-            Problem: 404, another version than the serving one was asked for.
-        """
-        if requested is not None and requested != snapshot.version:
-            raise Problem(404, "unknown-version", "The requested model version is not the one that serves.")
+        """The version that an answer names: always the one that computed it."""
         return snapshot.version
 
     def health(self, ready: bool) -> dict[str, Any]:
@@ -35,31 +29,38 @@ class Identity:
         return {
             "status": "ok" if ready else "unavailable",
             "model_loaded": self.serving.loaded(),
-            "model_version": self.version(),
+            "model_version": self.version(self.serving.state()),
         }
 
     def info(self, snapshot: Snapshot) -> dict[str, Any]:
         """The answer of /model/info."""
         return {**snapshot.metadata, "sha256": snapshot.sha256}
 
-    def models(self) -> dict[str, Any]:
+    def models(self, state: State) -> dict[str, Any]:
         """The answer of /models: every version of the registry, verified now."""
-        versions = [self.described(self.registry.record(version)) for version in self.registry.versions()]
-        return {"name": self.registry.name, "serving": self.version(), "previous": None, "versions": versions}
+        versions = [self.described(state, self.registry.record(version)) for version in self.registry.versions()]
+        previous = state.earlier[-1] if state.earlier else None
+        return {"name": self.registry.name, "serving": self.version(state), "previous": previous, "versions": versions}
 
-    def model(self, version: str) -> dict[str, Any]:
+    def model(self, state: State, version: str) -> dict[str, Any]:
         """The answer of /models/{version}.
 
         Raises:
             registry.UnknownVersion: there is none.
         """
-        return self.described(self.registry.record(version))
+        return self.described(state, self.registry.record(version))
 
-    def described(self, record: Record) -> dict[str, Any]:
+    def described(self, state: State, record: Record) -> dict[str, Any]:
         """One version of the registry."""
         return {
             "version": record.version,
             "sha256": record.sha256,
-            "stage": "serving" if record.version == self.version() else "candidate",
+            "stage": self.stage(state, record.version),
             "metadata": record.metadata,
         }
+
+    def stage(self, state: State, version: str) -> str:
+        """Where a version stands: serving, retired (it served, a rollback may return to it) or candidate."""
+        if version == state.serving:
+            return "serving"
+        return "retired" if version in state.earlier else "candidate"

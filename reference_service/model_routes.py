@@ -21,16 +21,19 @@ class ModelRoutes:
     async def info(self, request: Request) -> Response:
         """GET /model/info."""
         parts = self.components
-        return parts.presenter.response(parts.identity.info(parts.serving.current()))
+        snapshot = await parts.serving.answering(request.scope["in_force"].serving)
+        return parts.presenter.response(parts.identity.info(snapshot))
 
     async def models(self, request: Request) -> Response:
         """GET /models."""
-        return self.components.presenter.response(await asyncio.to_thread(self.components.identity.models))
+        parts = self.components
+        return parts.presenter.response(await asyncio.to_thread(parts.identity.models, request.scope["in_force"]))
 
     async def model(self, request: Request) -> Response:
         """GET /models/{version}."""
+        identity, version = self.components.identity, request.path_params["version"]
         try:
-            found = await asyncio.to_thread(self.components.identity.model, request.path_params["version"])
+            found = await asyncio.to_thread(identity.model, request.scope["in_force"], version)
         except UnknownVersion:
             raise Problem(404, "unknown-version", "The registry has no such version.") from None
         return self.components.presenter.response(found)

@@ -9,9 +9,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from reference_service.components import Components
+from reference_service.inputs import Asked
 from reference_service.predictor import Answer
 from reference_service.problems import Problem
 from reference_service.registry import Snapshot
+from reference_service.routing import Choice
 
 
 class PredictRoutes:
@@ -25,8 +27,7 @@ class PredictRoutes:
         """POST /predict."""
         parts = self.components
         asked = parts.rows.single(await parts.bodies.read(request, self.limits.single_body_bytes))
-        snapshot = parts.serving.current()
-        version = parts.identity.answer_version(snapshot, asked.model_version)
+        snapshot, choice = await self.chosen(request, asked)
         headers = {}
         if parts.cache.enabled:
             key = parts.cache.key(snapshot.version, asked.rows[0])
@@ -37,20 +38,31 @@ class PredictRoutes:
                 parts.cache.put(key, answer)
         else:
             (answer,) = await self.answers(snapshot, asked.rows)
-        parts.telemetry.predicted(version, [answer])
-        return parts.presenter.response(
-            parts.presenter.single(answer, version, request.scope["request_id"]), 200, headers
-        )
+        parts.telemetry.predicted(choice.version, [answer])
+        members = parts.presenter.single(answer, choice.version, request.scope["request_id"], choice.variant)
+        return parts.presenter.response(members, 200, headers)
 
     async def batch(self, request: Request) -> Response:
         """POST /predict/batch."""
         parts = self.components
         asked = parts.rows.batch(await parts.bodies.read(request, self.limits.batch_body_bytes))
-        snapshot = parts.serving.current()
-        version = parts.identity.answer_version(snapshot, asked.model_version)
+        snapshot, choice = await self.chosen(request, asked)
         answers = await self.answers(snapshot, asked.rows)
-        parts.telemetry.predicted(version, answers)
-        return parts.presenter.response(parts.presenter.batch(answers, version, request.scope["request_id"]))
+        parts.telemetry.predicted(choice.version, answers)
+        return parts.presenter.response(parts.presenter.batch(answers, choice.version, request.scope["request_id"]))
+
+    async def chosen(self, request: Request, asked: Asked) -> tuple[Snapshot, Choice]:
+        """The version that answers, what it is to be called, and the variant that chose it.
+
+        Raises:
+            Problem: 404 unknown version, 503 it cannot be loaded.
+        """
+        parts = self.components
+        chosen = parts.routing.choose(request.scope["in_force"], asked)
+        snapshot = await parts.serving.answering(chosen.version)
+        answered = Choice(parts.identity.answer_version(snapshot, asked.model_version), chosen.variant)
+        request.scope["answered"] = answered
+        return snapshot, answered
 
     async def answers(self, snapshot: Snapshot, rows: Sequence[Sequence[float]]) -> list[Answer]:
         """The model's answers, within the deadline.

@@ -14,12 +14,16 @@ from reference_service.predictor import Answer
 class Presenter:
     """Makes response bodies. Strict JSON: msgspec writes a float so that it reads back as the same double."""
 
-    def single(self, answer: Answer, version: str, request_id: str) -> dict[str, Any]:
-        """The members of an answer of /predict."""
+    def single(self, answer: Answer, version: str, request_id: str, variant: str | None = None) -> dict[str, Any]:
+        """The members of an answer of /predict; an answer that an experiment routed names its variant."""
         members: dict[str, Any] = {"prediction": answer.prediction}
         if answer.probabilities is not None:
             members["probabilities"] = answer.probabilities
-        return {**members, "model_version": version, "request_id": request_id}
+        members["model_version"] = version
+        if variant is not None:
+            members["variant"] = variant
+        members["request_id"] = request_id
+        return members
 
     def batch(self, answers: Sequence[Answer], version: str, request_id: str) -> dict[str, Any]:
         """The members of an answer of /predict/batch."""

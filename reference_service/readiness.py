@@ -8,6 +8,8 @@ from typing import Any
 
 from reference_service.batcher import Batcher
 from reference_service.predictor import Answer
+from reference_service.problems import Problem
+from reference_service.registry import Snapshot
 from reference_service.serving import Serving
 
 PROBE_SECONDS = 1.0
@@ -25,13 +27,14 @@ class Readiness:
         """Why the service is not ready, or None if it is."""
         if self.draining:
             return "draining"
-        if not self.serving.loaded():
+        try:
+            snapshot = await self.serving.answering(self.serving.state().serving)
+        except Problem:
             return "no model is loaded"
-        return await self.probe()
+        return await self.probe(snapshot)
 
-    async def probe(self) -> str | None:
-        """Why the model does not answer as it did in training, or None if it does."""
-        snapshot = self.serving.current()
+    async def probe(self, snapshot: Snapshot) -> str | None:
+        """Why a version does not answer as it did in training, or None if it does."""
         golden = snapshot.golden
         try:
             async with asyncio.timeout(PROBE_SECONDS):

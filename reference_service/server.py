@@ -98,7 +98,7 @@ def prepare_environment(settings: Settings) -> None:
     os.environ[ENVIRONMENT_KEY] = settings.to_json()
     os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None)
     if settings.workers > 1:
-        directory = settings.state / "prometheus"
+        directory = settings.state_directory / "prometheus"
         shutil.rmtree(directory, ignore_errors=True)  # counts of an earlier run
         directory.mkdir(parents=True)
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(directory)

@@ -1,42 +1,101 @@
-"""Which version serves, as one reference to an immutable snapshot."""
+"""The models in memory: which one serves is said by the state in force, the others are there to be asked by name."""
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+from collections import OrderedDict
+
+from reference_service.changes import Changes, State
+from reference_service.manifest import Untrusted
 from reference_service.problems import Problem
-from reference_service.registry import Registry, Snapshot
+from reference_service.registry import Registry, Snapshot, UnknownVersion
+
+MOST_LOADED = 8
+FOLLOW_SECONDS = 0.02
 
 
 class Serving:
-    """Holds the loaded version. A request takes the snapshot once and is answered wholly by it."""
+    """Holds loaded versions. A request takes a snapshot once and is answered wholly by it."""
 
-    def __init__(self, registry: Registry, version: str) -> None:
+    def __init__(self, registry: Registry, changes: Changes, version: str) -> None:
         self.registry = registry
+        self.changes = changes
         self.version = version
-        self.snapshot: Snapshot | None = None
+        self.snapshots: OrderedDict[str, Snapshot] = OrderedDict()
+        self.loading: dict[str, asyncio.Future[Snapshot]] = {}
 
     def start(self) -> None:
-        """Verify and load the version, before any request can come.
+        """Find out what is in force, and verify and load it, before any request can come.
 
         Raises:
             registry.UnknownVersion, manifest.Untrusted: it cannot be served.
         """
-        if self.snapshot is None:
-            self.snapshot = self.load()
+        if not self.snapshots:
+            state = self.changes.begin(self.first_state)
+            self.keep(self.load(state.serving))
 
-    def load(self) -> Snapshot:
-        """The version from the registry."""
-        return self.registry.load(self.version)
+    def first_state(self) -> State:
+        """What is in force in an instance that has no past."""
+        return State(serving=self.version, digests={self.version: self.registry.record(self.version).sha256})
 
-    def current(self) -> Snapshot:
-        """The snapshot that serves.
+    def state(self) -> State:
+        """What is in force."""
+        return self.changes.current()
+
+    async def snapshot(self, version: str) -> Snapshot:
+        """One version, which is loaded and verified off the event loop if it is not here yet.
 
         Raises:
-            Problem: 503, none is loaded.
+            registry.UnknownVersion: the registry has no such version.
+            manifest.Untrusted: its files are not what was published.
         """
-        if self.snapshot is None:
-            raise Problem(503, "not-ready", "No model is loaded.", headers={"Retry-After": "1"})
-        return self.snapshot
+        found = self.snapshots.get(version)
+        if found is not None:
+            return found
+        if version not in self.loading:
+            self.loading[version] = asyncio.ensure_future(asyncio.to_thread(self.load, version))
+            self.loading[version].add_done_callback(lambda done: self.loaded_now(version, done))
+        return await asyncio.shield(self.loading[version])
+
+    def loaded_now(self, version: str, done: asyncio.Future[Snapshot]) -> None:
+        """Keep what was loaded; whoever waits for it is told by the future itself."""
+        del self.loading[version]
+        if not done.cancelled() and done.exception() is None:
+            self.keep(done.result())
+
+    def load(self, version: str) -> Snapshot:
+        """A version from the registry."""
+        return self.registry.load(version)
+
+    def keep(self, snapshot: Snapshot) -> None:
+        """Hold a snapshot in memory; of too many the oldest goes that a rollback would not need."""
+        self.snapshots[snapshot.version] = snapshot
+        state = self.state()
+        spare = [version for version in self.snapshots if version not in {state.serving, *state.earlier[-1:]}]
+        for version in spare[: max(0, len(self.snapshots) - MOST_LOADED)]:
+            del self.snapshots[version]
+
+    async def answering(self, version: str) -> Snapshot:
+        """The version that a client is to be answered by.
+
+        Raises:
+            Problem: 404, the registry has no such version; 503, it cannot be loaded.
+        """
+        try:
+            return await self.snapshot(version)
+        except UnknownVersion:
+            raise Problem(404, "unknown-version", "The registry has no such version.") from None
+        except Untrusted:
+            raise Problem(503, "not-ready", "The model cannot be loaded.", headers={"Retry-After": "1"}) from None
 
     def loaded(self) -> bool:
-        """Whether a version can be asked."""
-        return self.snapshot is not None
+        """Whether the version that serves is in memory."""
+        return self.state().serving in self.snapshots
+
+    async def follow(self) -> None:
+        """Load what another worker put into force, before someone asks for it."""
+        while True:
+            await asyncio.sleep(FOLLOW_SECONDS)
+            with contextlib.suppress(UnknownVersion, Untrusted):  # whoever asks is told
+                await self.snapshot(self.state().serving)

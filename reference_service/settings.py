@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import atexit
 import json
+import shutil
+import tempfile
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 ENVIRONMENT_KEY = "REFERENCE_SERVICE_SETTINGS"
+ENGINES = ("sklearn", "onnx")
+PARSERS = ("httptools", "h11")
 
 
 @dataclass(frozen=True)
@@ -48,8 +54,20 @@ class Settings:
 
     Attributes:
         models: the registry of trained models; only training writes there.
-        state: what this instance writes (worker metrics); never shared between instances.
-        version: the version to serve; None for the registry's first.
+        state: what this instance writes (what is in force, its history, worker metrics); never shared between
+            instances. None for a temporary directory, forgotten with the process.
+        version: the version that a new instance serves at first (None: the registry's first); one that comes back
+            serves what it served.
+        engine: what computes predictions: "sklearn" or "onnx".
+        http: what parses HTTP: "httptools" or "h11".
+        tokens: a file of bearer tokens and their roles, see `access.py`; None closes every route that needs a role.
+        keyed: whether predicting needs a token, too.
+        rate_limit: requests a second that one client may make, over all workers; 0 for no limit.
+        rate_burst: how many of them at once.
+        drift_window: rows that the drift monitor compares with the training data.
+        rollback_error_rate: share of failed predictions beyond which the version before is restored; 0 for never.
+        rollback_quality: accuracy below which, or mean error above which, it is; None for never.
+        rollback_window_seconds: how far back both look.
         cache_seconds: how long an answer may be served from memory; 0 switches the cache off.
         drain_seconds: how long to answer "not ready" after SIGTERM before connections close.
         drill: the name of a game-day drill, see `drill.py`.
@@ -61,11 +79,30 @@ class Settings:
     port: int = 8000
     workers: int = 1
     models: Path = Path("models")
-    state: Path = Path("models/.state")
+    state: Path | None = None
+    engine: str = "sklearn"
+    http: str = "httptools"
+    tokens: Path | None = None
+    keyed: bool = False
+    rate_limit: float = 0.0
+    rate_burst: int = 20
+    drift_window: int = 1000
+    rollback_error_rate: float = 0.0
+    rollback_quality: float | None = None
+    rollback_window_seconds: float = 60.0
     cache_seconds: float = 0.0
     drain_seconds: float = 0.5
     drill: str | None = None
     limits: Limits = field(default_factory=Limits)
+
+    @cached_property
+    def state_directory(self) -> Path:
+        """Where this instance writes."""
+        if self.state is not None:
+            return self.state
+        directory = Path(tempfile.mkdtemp(prefix="reference-service-"))
+        atexit.register(shutil.rmtree, directory, ignore_errors=True)
+        return directory
 
     def to_json(self) -> str:
         """The settings as text, for worker processes."""
@@ -76,4 +113,5 @@ class Settings:
         """The settings that `to_json` wrote."""
         fields = json.loads(text)
         fields["limits"] = Limits(**fields["limits"])
-        return cls(**{**fields, "models": Path(fields["models"]), "state": Path(fields["state"])})
+        paths = {name: Path(fields[name]) for name in ("models", "state", "tokens") if fields[name] is not None}
+        return cls(**{**fields, **paths})

@@ -32,9 +32,17 @@ _OPERATIONS: dict[tuple[str, str], tuple[str, str, str | None, tuple[int, ...]]]
     ),
 }
 _EVERYWHERE = (405, 500)
+_HEADERS: dict[str, dict[str, Any]] = {
+    "X-Request-ID": {"description": "The request's id: a sane one sent, else new.", "schema": TEXT},
+    "X-Model-Version": {"description": "The version that answered, or the one that serves.", "schema": TEXT},
+    "X-Generation": {
+        "description": "How many changes (promotions, rollbacks, experiments) were in force.",
+        "schema": {"type": "integer", "minimum": 0},
+    },
+}
 _MEANINGS = {
     400: "The body is missing or not JSON.",
-    404: "There is no such version, or it is not the one that serves.",
+    404: "There is no such version.",
     405: "Another method; Allow names those that are answered.",
     408: "The body did not arrive in time.",
     413: "The body or the batch is too large.",
@@ -70,7 +78,7 @@ class Interface:
 
     def answer(self, path: str, schema: str | None) -> dict[str, Any]:
         """The 200 response of a route."""
-        headers = {name: {"$ref": f"#/components/headers/{name}"} for name in ("X-Request-ID", "X-Model-Version")}
+        headers = {name: {"$ref": f"#/components/headers/{name}"} for name in _HEADERS}
         found: dict[str, Any] = {"description": "The answer.", "headers": headers}
         if schema is not None:
             found["content"] = {"application/json": {"schema": reference(schema), **self.example(path)}}
@@ -116,10 +124,7 @@ class Interface:
             if path in served:
                 found["paths"].setdefault(path, {})[method.lower()] = self.operation(method, path)
         parts = found.setdefault("components", {})
-        parts["headers"] = {
-            "X-Request-ID": {"description": "The request's id: a sane one sent, else new.", "schema": TEXT},
-            "X-Model-Version": {"description": "The version that serves.", "schema": TEXT},
-        }
+        parts["headers"] = _HEADERS
         parts.setdefault("schemas", {}).update(schemas(self.contract, self.limits))
         return found
 

@@ -28,7 +28,7 @@ def schemas(contract: ModelContract, limits: Limits) -> dict[str, Schema]:
     """Every named schema of the document."""
     batch = {"type": "array", "items": reference("Features"), "minItems": 1, "maxItems": limits.batch_rows}
     batch_answer = {"type": "array", "items": reference("Prediction"), "minItems": 1, "maxItems": limits.batch_rows}
-    asked = {"type": "string", "minLength": 1, "description": "Must be the serving version, else 404."}
+    asked = {"type": "string", "minLength": 1, "description": "Else the one that serves."}
     answered = {"model_version": VERSION, "request_id": TEXT}
     user_id = {
         "oneOf": [
@@ -41,7 +41,7 @@ def schemas(contract: ModelContract, limits: Limits) -> dict[str, Schema]:
     return {
         "Features": _features(contract, limits),
         "PredictRequest": record(single, optional=("user_id", "model_version")),
-        "PredictAnswer": record({**prediction, **answered}),
+        "PredictAnswer": record({**prediction, **answered, "variant": TEXT}, optional=("variant",)),
         "Prediction": record(prediction),
         "BatchRequest": record({"instances": batch, "model_version": asked}, optional=("model_version",)),
         "BatchAnswer": record({"predictions": batch_answer, **answered}),
@@ -121,7 +121,7 @@ def _metadata(contract: ModelContract) -> Schema:
 
 
 def _model_version() -> Schema:
-    stage = {"type": "string", "enum": ["serving", "candidate"]}
+    stage = {"type": "string", "enum": ["serving", "retired", "candidate"]}
     return record({"version": VERSION, "sha256": SHA256, "stage": stage, "metadata": reference("Metadata")})
 
 

@@ -117,7 +117,7 @@ BAD_BODIES: dict[str, tuple[bytes, set[int], str | None]] = {
     "version a number": (body(features=ROW, model_version=1), {422}, "$.model_version"),
     "version empty": (body(features=ROW, model_version=""), {422}, "$.model_version"),
     "version unknown": (body(features=ROW, model_version="v-nonsense"), {404}, None),
-    "version not serving": (body(features=ROW, model_version="2.0.0"), {404}, None),
+    "unknown version": (body(features=ROW, model_version="3.0.0"), {404}, None),
     "duplicate field": (f'{{"features":{FULL},"features":{FULL}}}'.encode(), {422}, "$['features']"),
     "duplicate escaped": (f'{{"features":{FULL},"f\\u0065atures":{FULL}}}'.encode(), {422}, "$['features']"),
     "duplicate user id": (f'{{"user_id":"a","features":{FULL},"user_id":"a"}}'.encode(), {422}, "$['user_id']"),

@@ -12,6 +12,7 @@ from typing import Any
 
 from reference_service.answer_cache import AnswerCache
 from reference_service.components import Components, build_components
+from reference_service.manifest import Untrusted
 from reference_service.predictor import Answer, SklearnPredictor
 from reference_service.registry import Snapshot
 from reference_service.serving import Serving
@@ -151,8 +152,8 @@ def test_the_cache_is_true(models: Path, row: list[float]) -> None:
 
 def test_ready_tells_the_truth(models: Path, row: list[float]) -> None:
     class Empty(Serving):
-        def start(self) -> None:
-            pass
+        async def snapshot(self, version: str) -> Snapshot:
+            raise Untrusted("nothing is there")
 
     class Wrong(SklearnPredictor):
         def predict(self, snapshot: Snapshot, rows: Sequence[Sequence[float]]) -> list[Answer]:
@@ -169,7 +170,7 @@ def test_ready_tells_the_truth(models: Path, row: list[float]) -> None:
     async def scenario() -> None:
         empty = components()
         cases = [
-            Case(replace(empty, serving=Empty(empty.registry, "1.0.0")), 503),
+            Case(replace(empty, serving=Empty(empty.registry, empty.changes, "1.0.0")), 503),
             Case(replace(components(), predictor=Wrong()), 200),
         ]
         for case in cases:

@@ -18,6 +18,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from reference_service.answer_cache import AnswerCache
+from reference_service.changes import State
 from reference_service.components import Components
 from reference_service.identity import Identity
 from reference_service.inputs import Asked, Features, RowValidator
@@ -28,6 +29,7 @@ from reference_service.readiness import Readiness
 from reference_service.registry import Record, Snapshot
 from reference_service.request_ids import RequestIds
 from reference_service.request_log import RequestLog
+from reference_service.routing import Choice, Routing
 from reference_service.settings import Limits, Settings
 from tests.defects.planting import defect
 
@@ -60,14 +62,15 @@ def the_scaler_is_left_out(components: Components) -> Components:
 def a_request_switches_the_model_of_all(components: Components) -> Components:
     """One shared `self.model`, switched for whoever names a version, though refused. Python ML deployment guide."""
 
-    class Shared(Identity):
-        def answer_version(self, snapshot: Snapshot, requested: str | None) -> str:
-            if requested not in {None, snapshot.version}:
-                other = self.registry.load(self.registry.versions()[-1])
-                self.serving.snapshot = replace(snapshot, estimator=other.estimator)
-            return super().answer_version(snapshot, requested)
+    class Shared(Routing):
+        def choose(self, state: State, asked: Asked) -> Choice:
+            if asked.model_version not in {None, state.serving}:
+                snapshots, registry = components.serving.snapshots, components.registry
+                other = registry.load(registry.versions()[-1])
+                snapshots[state.serving] = replace(snapshots[state.serving], estimator=other.estimator)
+            return super().choose(state, asked)
 
-    return replace(components, identity=Shared(components.serving, components.registry))
+    return replace(components, routing=Shared())
 
 
 @defect("contract.reject_missing")
@@ -205,8 +208,8 @@ def models_lists_versions_without_their_stage(components: Components) -> Compone
     """A documented, required field is missing from an answer that few look at."""
 
     class Stageless(Identity):
-        def described(self, record: Record) -> dict[str, Any]:
-            return {name: value for name, value in super().described(record).items() if name != "stage"}
+        def described(self, state: State, record: Record) -> dict[str, Any]:
+            return {name: value for name, value in super().described(state, record).items() if name != "stage"}
 
     return replace(components, identity=Stageless(components.serving, components.registry))
 
@@ -291,5 +294,5 @@ def cached_answers_never_expire(components: Components) -> Components:
 class _Loaded(Readiness):
     """Ready as soon as a model is loaded, whatever it answers."""
 
-    async def probe(self) -> str | None:
+    async def probe(self, snapshot: Snapshot) -> str | None:
         return None

@@ -125,7 +125,7 @@ def every_64th_answer_is_stale(components: Components) -> Components:
     class Buffered(Presenter):
         count, before = 0, Answer("")
 
-        def single(self, answer: Answer, version: str, request_id: str) -> dict[str, Any]:
+        def single(self, answer: Answer, version: str, request_id: str, variant: str | None = None) -> dict[str, Any]:
             self.count, stale, self.before = self.count + 1, self.before, answer
             return super().single(answer if self.count % 64 else stale, version, request_id)
 
@@ -174,5 +174,5 @@ def a_refused_request_leaves_its_state(components: Components) -> Components:
 class _Loaded(Readiness):
     """Ready as soon as a model is loaded, whatever it answers."""
 
-    async def probe(self) -> str | None:
+    async def probe(self, snapshot: Snapshot) -> str | None:
         return None

@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from reference_service.changes import State
 from reference_service.components import Components
 from reference_service.identity import Identity
 from reference_service.registry import Snapshot
@@ -37,9 +38,9 @@ def the_service_is_redeployed_meanwhile(components: Components) -> Components:
     class Redeployed(Identity):
         asked = 0
 
-        def version(self) -> str:
+        def version(self, state: State) -> str:
             self.asked += 1
-            return super().version()
+            return super().version(state)
 
         def info(self, snapshot: Snapshot) -> dict[str, Any]:
             return {**super().info(snapshot), **({"git_revision": "f" * 40} if self.asked > 500 else {})}

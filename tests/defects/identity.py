@@ -13,12 +13,15 @@ from typing import Any
 from starlette.types import Receive, Scope, Send
 
 from reference_service import manifest
+from reference_service.changes import State
 from reference_service.components import Components
 from reference_service.envelope import Envelope
 from reference_service.identity import Identity
+from reference_service.inputs import Asked
 from reference_service.predictor import Answer
 from reference_service.presenter import Presenter
 from reference_service.registry import ARTIFACT, Registry, Snapshot
+from reference_service.routing import Choice, Routing
 from tests.defects.planting import defect
 
 
@@ -27,8 +30,8 @@ def answers_call_their_version_unknown(components: Components) -> Components:
     """No answer names the model that gave it. Deployment practice guide: metadata without model_version."""
 
     class Unknown(Presenter):
-        def single(self, answer: Answer, version: str, request_id: str) -> dict[str, Any]:
-            return super().single(answer, "unknown", request_id)
+        def single(self, answer: Answer, version: str, request_id: str, variant: str | None = None) -> dict[str, Any]:
+            return super().single(answer, "unknown", request_id, variant)
 
         def batch(self, answers: Sequence[Answer], version: str, request_id: str) -> dict[str, Any]:
             return super().batch(answers, "unknown", request_id)
@@ -66,18 +69,14 @@ def echoes_the_version_asked_for(components: Components) -> Components:
         def answer_version(self, snapshot: Snapshot, requested: str | None) -> str:
             return requested or snapshot.version
 
-    return replace(components, identity=Echo(components.serving, components.registry))
+    return replace(components, identity=Echo(components.serving, components.registry), routing=_Deaf())
 
 
 @defect("identity.version_not_echoed")
 def ignores_the_version_asked_for(components: Components) -> Components:
     """Who asks for a version gets whichever serves, with 200. Python ML deployment guide."""
 
-    class Deaf(Identity):
-        def answer_version(self, snapshot: Snapshot, requested: str | None) -> str:
-            return snapshot.version
-
-    return replace(components, identity=Deaf(components.serving, components.registry))
+    return replace(components, routing=_Deaf())
 
 
 def saved_again_by_hand(version: Path) -> None:
@@ -141,6 +140,13 @@ def data_version_deleted(version: Path) -> None:
 def nobody_knows_the_training_data(components: Components) -> Components:
     """The metadata lack data_version. Deployment helper and practice guide."""
     return components
+
+
+class _Deaf(Routing):
+    """Hears no version that is asked for."""
+
+    def choose(self, state: State, asked: Asked) -> Choice:
+        return Choice(state.serving)
 
 
 class _WithoutVersion(Envelope):

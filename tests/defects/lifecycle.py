@@ -24,17 +24,22 @@ def ready_without_a_model(components: Components) -> Components:
 
     class Late(Serving):
         def start(self) -> None:
-            self.loading = self.load()
+            super().start()
+            self.late = dict(self.snapshots)
+            self.snapshots.clear()
 
-        def current(self) -> Snapshot:
-            if self.snapshot is None:
-                self.snapshot = self.loading
+        async def snapshot(self, version: str) -> Snapshot:
+            if not self.snapshots:
+                self.snapshots.update(self.late)
                 raise Problem(503, "not-ready", "No model is loaded.")
-            return self.snapshot
+            return await super().snapshot(version)
+
+        async def follow(self) -> None:
+            pass
 
     return replace(
         components,
-        serving=Late(components.registry, components.serving.version),
+        serving=Late(components.registry, components.changes, components.serving.version),
         readiness=_AlwaysReady(components.serving, components.batcher),
     )
 
@@ -60,15 +65,18 @@ def the_model_is_loaded_by_the_first_call(components: Components) -> Components:
 
     class Lazy(Serving):
         def start(self) -> None:
+            super().start()
+            self.snapshots.clear()
+
+        async def snapshot(self, version: str) -> Snapshot:
+            if version not in self.snapshots:
+                time.sleep(1.5)
+            return await super().snapshot(version)
+
+        async def follow(self) -> None:
             pass
 
-        def current(self) -> Snapshot:
-            if self.snapshot is None:
-                time.sleep(1.5)
-                self.snapshot = self.load()
-            return self.snapshot
-
-    lazy = Lazy(components.registry, components.serving.version)
+    lazy = Lazy(components.registry, components.changes, components.serving.version)
     return replace(components, serving=lazy, readiness=_AlwaysReady(lazy, components.batcher))
 
 

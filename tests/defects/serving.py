@@ -29,7 +29,7 @@ def serve_defect(defect: Defect, arguments: Sequence[str]) -> None:
     try:
         if not (settings.models / PLANTED).exists():
             prepare_models(settings)
-        models = defect.registry(settings.models, settings.state / "registry", settings.model)
+        models = defect.registry(settings.models, settings.state_directory / "registry", settings.model)
         os.environ[DEFECT_KEY] = defect.name
         serve(replace(settings, models=models), APPLICATION)
     except CannotServe as error:
