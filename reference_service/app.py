@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import gc
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -104,8 +103,6 @@ def _lifespan(components: Components) -> Callable[[FastAPI], AbstractAsyncContex
         components.batcher.start()
         state = components.serving.state()
         following = asyncio.create_task(components.serving.follow())
-        with contextlib.suppress(Problem):
-            components.telemetry.serving(await components.serving.answering(state.serving))
         failure = await components.readiness.failure()  # makes the model's first call, so that no client pays for it
         components.log.event("started", version=components.identity.version(state), ready=failure is None)
         gc.enable()

@@ -12,12 +12,15 @@ from dataclasses import dataclass
 from reference_service.answer_cache import AnswerCache
 from reference_service.batcher import Batcher
 from reference_service.changes import Changes
+from reference_service.deployment import Deployments
 from reference_service.drain import Drain
 from reference_service.drill import drilled
+from reference_service.engines import ENGINES
 from reference_service.envelope import Envelope
+from reference_service.examination import Examination
 from reference_service.identity import Identity
 from reference_service.inputs import ModelContract, RowValidator
-from reference_service.predictor import Predictor, SklearnPredictor
+from reference_service.predictor import Predictor
 from reference_service.presenter import Presenter
 from reference_service.problems import ProblemRenderer
 from reference_service.readiness import Readiness
@@ -53,6 +56,8 @@ class Components:
     telemetry: Telemetry
     log: RequestLog
     readiness: Readiness
+    examination: Examination
+    deployments: Deployments
     drain: Drain
     envelope: type[Envelope] = Envelope
 
@@ -62,6 +67,10 @@ class Components:
         self.identity.serving, self.identity.registry = self.serving, self.registry
         self.batcher.predictor, self.batcher.telemetry = self.predictor, self.telemetry
         self.readiness.serving, self.readiness.batcher = self.serving, self.batcher
+        self.examination.serving, self.examination.batcher, self.examination.log = self.serving, self.batcher, self.log
+        self.deployments.changes, self.deployments.registry = self.changes, self.registry
+        self.deployments.examination = self.examination
+        self.deployments.telemetry, self.deployments.log = self.telemetry, self.log
         self.drain.readiness, self.drain.log = self.readiness, self.log
 
 
@@ -71,17 +80,19 @@ def build_components(settings: Settings) -> Components:
     Raises:
         registry.UnknownVersion, manifest.Untrusted: the version cannot be served.
     """
-    registry = Registry(settings.models, settings.model)
+    engine = ENGINES[settings.engine]
+    registry = Registry(settings.models, settings.model, engine)
     version = settings.version or registry.first_version()
     record = registry.record(version)
     contract = ModelContract.of(record.metadata, record.golden)
     changes = Changes(settings.state_directory)
     serving = Serving(registry, changes, version)
     telemetry = Telemetry(contract)
-    predictor = drilled(SklearnPredictor(), settings.drill)
+    predictor = drilled(engine.predictor(), settings.drill)
     batcher = Batcher(predictor, telemetry, settings.limits)
     readiness = Readiness(serving, batcher)
     log = RequestLog()
+    examination = Examination(contract, serving, batcher, log)
     return Components(
         settings=settings,
         contract=contract,
@@ -101,5 +112,7 @@ def build_components(settings: Settings) -> Components:
         telemetry=telemetry,
         log=log,
         readiness=readiness,
+        examination=examination,
+        deployments=Deployments(changes, registry, examination, telemetry, log),
         drain=Drain(readiness, log, settings.drain_seconds),
     )

@@ -48,11 +48,10 @@ class Exchange:
         self.scope = scope
         self.pass_on = send
         self.began = time.perf_counter()
-        self.state = components.serving.state()
         self.request_id = components.request_ids.identify(scope["headers"])
         self.status = CLIENT_LEFT
         self.finished = False
-        scope["request_id"], scope["in_force"] = self.request_id, self.state
+        scope["request_id"], scope["in_force"] = self.request_id, components.serving.state()
         components.telemetry.started()
 
     async def send(self, message: Message) -> None:
@@ -69,7 +68,7 @@ class Exchange:
         headers = [
             (b"x-request-id", self.request_id.encode()),
             (b"x-model-version", self.version().encode()),
-            (b"x-generation", b"%d" % self.state.generation),
+            (b"x-generation", b"%d" % self.scope["in_force"].generation),
         ]
         if self.components.readiness.draining:
             headers.append((b"connection", b"close"))
@@ -78,7 +77,7 @@ class Exchange:
     def version(self) -> str:
         """The version that answered, or the one that serves if this was no prediction."""
         choice: Choice | None = self.scope.get("answered")
-        return self.components.identity.version(self.state) if choice is None else choice.version
+        return self.components.identity.version(self.scope["in_force"]) if choice is None else choice.version
 
     async def fail(self, error: Exception, receive: Receive) -> None:
         """Answer for an application that raised."""

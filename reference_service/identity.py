@@ -60,7 +60,7 @@ class Identity:
         }
 
     def stage(self, state: State, version: str) -> str:
-        """Where a version stands: serving, retired (it served, a rollback may return to it) or candidate."""
+        """Where a version stands: serving, retired (it served here, a rollback may return to it) or candidate."""
         if version == state.serving:
             return "serving"
-        return "retired" if version in state.earlier else "candidate"
+        return "retired" if version in state.digests else "candidate"

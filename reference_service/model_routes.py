@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -40,5 +41,9 @@ class ModelRoutes:
 
     async def metrics(self, request: Request) -> Response:
         """GET /metrics."""
-        telemetry = self.components.telemetry
+        telemetry, serving, state = self.components.telemetry, self.components.serving, request.scope["in_force"]
+        snapshot = None
+        with contextlib.suppress(Problem):  # a model that cannot be loaded is the last thing to stop a scrape
+            snapshot = await serving.answering(state.serving)
+        telemetry.serving(state, snapshot)
         return Response(telemetry.exposition(), headers={"Content-Type": telemetry.content_type})

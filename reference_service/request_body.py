@@ -17,13 +17,15 @@ class BodyReader:
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
 
-    async def read(self, request: Request, limit: int) -> bytes:
-        """The whole body.
+    async def read(self, request: Request, limit: int, required: bool = True) -> bytes:
+        """The whole body; it may be empty if none is required.
 
         Raises:
             Problem: 400 empty, 408 too slow, 413 too large (declared or sent), 415 not plain JSON.
             ClientDisconnect: the client went away.
         """
+        if not required and not self.declared(request):
+            return b""
         self.check_headers(request, limit)
         try:
             async with asyncio.timeout(self.seconds):
@@ -31,15 +33,19 @@ class BodyReader:
         except TimeoutError:
             detail = f"The body did not arrive within {self.seconds:g} seconds."
             raise Problem(408, "body-too-slow", detail, headers={"Connection": "close"}) from None
-        if not content:
+        if not content and required:
             raise Problem(400, "body-missing", "This path needs a JSON body.")
         return content
+
+    def declared(self, request: Request) -> bool:
+        """Whether the headers announce a body."""
+        return request.headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers
 
     def check_headers(self, request: Request, limit: int) -> None:
         """Refuse by the headers alone what they already give away."""
         headers = request.headers
         length = headers.get("content-length")
-        if length == "0" or (length is None and "transfer-encoding" not in headers):
+        if not self.declared(request):
             raise Problem(400, "body-missing", "This path needs a JSON body.")
         if length is not None and int(length) > limit:  # the HTTP parser admits only digits here
             raise self.too_large(limit)

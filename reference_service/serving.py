@@ -33,7 +33,9 @@ class Serving:
         """
         if not self.snapshots:
             state = self.changes.begin(self.first_state)
-            self.keep(self.load(state.serving))
+            snapshot = self.load(state.serving)
+            check_digest(snapshot, state.digests.get(state.serving))
+            self.keep(snapshot)
 
     def first_state(self) -> State:
         """What is in force in an instance that has no past."""
@@ -43,20 +45,27 @@ class Serving:
         """What is in force."""
         return self.changes.current()
 
-    async def snapshot(self, version: str) -> Snapshot:
+    async def snapshot(self, version: str, sha256: str | None = None) -> Snapshot:
         """One version, which is loaded and verified off the event loop if it is not here yet.
+
+        A candidate that was asked for by name, and published anew before it first served, is not the one that serves.
+
+        Args:
+            sha256: the digest that it must have (that with which it served here, if it did).
 
         Raises:
             registry.UnknownVersion: the registry has no such version.
-            manifest.Untrusted: its files are not what was published.
+            manifest.Untrusted: its files are not what was published, or have another digest.
         """
-        found = self.snapshots.get(version)
-        if found is not None:
+        found, known = self.snapshots.get(version), sha256 or self.state().digests.get(version)
+        if found is not None and (known is None or found.sha256 == known):
             return found
         if version not in self.loading:
             self.loading[version] = asyncio.ensure_future(asyncio.to_thread(self.load, version))
             self.loading[version].add_done_callback(lambda done: self.loaded_now(version, done))
-        return await asyncio.shield(self.loading[version])
+        loaded = await asyncio.shield(self.loading[version])
+        check_digest(loaded, known)
+        return loaded
 
     def loaded_now(self, version: str, done: asyncio.Future[Snapshot]) -> None:
         """Keep what was loaded; whoever waits for it is told by the future itself."""
@@ -99,3 +108,13 @@ class Serving:
             await asyncio.sleep(FOLLOW_SECONDS)
             with contextlib.suppress(UnknownVersion, Untrusted):  # whoever asks is told
                 await self.snapshot(self.state().serving)
+
+
+def check_digest(snapshot: Snapshot, known: str | None) -> None:
+    """A version has the digest that it is known by, if it is.
+
+    Raises:
+        manifest.Untrusted: it has another.
+    """
+    if known is not None and snapshot.sha256 != known:
+        raise Untrusted(f"{snapshot.name} {snapshot.version} is not the artifact that it was")

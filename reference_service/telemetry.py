@@ -22,9 +22,11 @@ from prometheus_client import (
 )
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
+from reference_service.changes import State
 from reference_service.inputs import ModelContract
 from reference_service.predictor import Answer
 from reference_service.registry import Snapshot
+from reference_service.serving_metrics import ServingCollector
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"})
 UNMATCHED = "_unmatched"
@@ -73,15 +75,13 @@ class Telemetry:
             buckets=SHARE_EDGES if contract.classes else VALUE_EDGES,
             registry=self.registry,
         )
-        self.info = Gauge(
-            "model_info",
-            "1 for the version that is serving.",
-            ["name", "version", "sha256", "framework", "framework_version"],
-            multiprocess_mode="livemax",
-            registry=self.registry,
-        )
+        self.changes = Counter("model_changes", "Changes of what serves.", ["action"], registry=self.registry)
+        self.in_force = ServingCollector()
+        self.registry.register(self.in_force)
         # Known from the start: a rate over a series that appears only with its first event misses that event.
         self.shed_requests.labels("queue")
+        for action in ("promote", "rollback"):
+            self.changes.labels(action)
 
     def started(self) -> None:
         """A request arrived."""
@@ -113,12 +113,13 @@ class Telemetry:
         """The model is called once for some rows."""
         self.calls.observe(rows)
 
-    def serving(self, snapshot: Snapshot) -> None:
-        """A version begins to serve."""
-        described = snapshot.metadata
-        self.info.labels(
-            snapshot.name, snapshot.version, snapshot.sha256, described["framework"], described["framework_version"]
-        ).set(1)
+    def serving(self, state: State, snapshot: Snapshot | None) -> None:
+        """What is in force, for the next scrape; the snapshot is that of the serving version, if it is loaded."""
+        self.in_force.state, self.in_force.snapshot = state, snapshot
+
+    def changed(self, action: str) -> None:
+        """This process made a change."""
+        self.changes.labels(action).inc()
 
     def method_label(self, method: str) -> str:
         """The method, or `_OTHER` for whatever a client made up."""
@@ -142,6 +143,7 @@ class Telemetry:
         _forget_dead_workers(Path(directory))
         summed = CollectorRegistry()
         multiprocess.MultiProcessCollector(summed, directory)  # type: ignore[no-untyped-call]
+        summed.register(self.in_force)
         return generate_latest(summed)
 
     def _gauge(self, name: str, text: str) -> Gauge:
