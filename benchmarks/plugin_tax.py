@@ -1,7 +1,7 @@
 """What an installed, unused plugin costs a pytest run: `python benchmarks/plugin_tax.py [--quick] [--json FILE]`.
 
 One trivial test in a pytest that loads an empty plugin alone, and one that loads ours alone, interleaved: naming any
-plugin by `-p` makes pytest look through all installed distributions, which it does anyway where plugins load themselves.
+plugin by `-p` makes pytest look through all installed distributions, as it does where they load themselves.
 CPU time of the process, since wall time on a shared machine is noise. Noise only ever adds to a fixed cost, so the cost
 is the difference of the two lower quartiles; the target is at most 3 ms. New modules are counted alike.
 """
