@@ -16,6 +16,7 @@ from starlette.routing import Match, Route
 from starlette.types import Scope
 
 from reference_service.components import Components
+from reference_service.deployment_routes import DeploymentRoutes
 from reference_service.health_routes import HealthRoutes
 from reference_service.model_routes import ModelRoutes
 from reference_service.openapi.document import Interface
@@ -49,6 +50,7 @@ def create_app(components: Components) -> FastAPI:
         redirect_slashes=False,
     )
     health, models, predict = HealthRoutes(components), ModelRoutes(components), PredictRoutes(components)
+    deployments = DeploymentRoutes(components)
     endpoints: dict[tuple[str, str], Endpoint] = {
         ("GET", "/health/live"): health.live,
         ("GET", "/health/ready"): health.ready,
@@ -59,6 +61,9 @@ def create_app(components: Components) -> FastAPI:
         ("GET", "/metrics"): models.metrics,
         ("POST", "/predict"): predict.single,
         ("POST", "/predict/batch"): predict.batch,
+        ("GET", "/deployments"): deployments.history,
+        ("POST", "/deployments"): deployments.promote,
+        ("POST", "/deployments/rollback"): deployments.rollback,
     }
     interface = Interface(components.contract, components.settings.limits)
     endpoints["GET", "/openapi.json"] = _document(app, interface)

@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from reference_service.inputs import ModelContract
+from reference_service.openapi import deployments
 from reference_service.openapi.schemas import TEXT, VERSION, reference, schemas
 from reference_service.problems import MEDIA_TYPE
 from reference_service.settings import Limits
@@ -30,6 +31,7 @@ _OPERATIONS: dict[tuple[str, str], tuple[str, str, str | None, tuple[int, ...]]]
         "BatchAnswer",
         (400, 404, 408, 413, 415, 422, 503, 504),
     ),
+    **deployments.OPERATIONS,
 }
 _EVERYWHERE = (405, 500)
 _HEADERS: dict[str, dict[str, Any]] = {
@@ -42,9 +44,13 @@ _HEADERS: dict[str, dict[str, Any]] = {
 }
 _MEANINGS = {
     400: "The body is missing or not JSON.",
+    401: "The bearer token is missing or not known.",
+    403: "The bearer token's role may not do this.",
     404: "There is no such version.",
     405: "Another method; Allow names those that are answered.",
     408: "The body did not arrive in time.",
+    409: "What is in force, or in the registry, does not allow it.",
+    412: "Another generation than that of If-Match is in force.",
     413: "The body or the batch is too large.",
     415: "The body is not application/json in UTF-8, or is compressed.",
     422: "The body does not fit its schema; errors names every fault by its path.",
@@ -71,9 +77,13 @@ class Interface:
             responses["503"] = {**self.answer(path, "Health"), "description": "Not ready."}
         found: dict[str, Any] = {"operationId": name, "summary": summary, "responses": responses}
         if method == "POST":
-            found["requestBody"] = self.request(path)
+            found["requestBody"] = deployments.request(path) or self.request(path)
         if "{version}" in path:
             found["parameters"] = [{"name": "version", "in": "path", "required": True, "schema": VERSION}]
+        if 412 in refusals:
+            found["parameters"] = [*found.get("parameters", ()), deployments.IF_MATCH]
+        if 403 in refusals:
+            found["security"] = [{"bearer": []}]
         return found
 
     def answer(self, path: str, schema: str | None) -> dict[str, Any]:
@@ -125,7 +135,8 @@ class Interface:
                 found["paths"].setdefault(path, {})[method.lower()] = self.operation(method, path)
         parts = found.setdefault("components", {})
         parts["headers"] = _HEADERS
-        parts.setdefault("schemas", {}).update(schemas(self.contract, self.limits))
+        parts["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer"}}
+        parts.setdefault("schemas", {}).update({**schemas(self.contract, self.limits), **deployments.SCHEMAS})
         return found
 
 

@@ -22,6 +22,9 @@ ROUTES = {
     ("get", "/openapi.json"),
     ("post", "/predict"),
     ("post", "/predict/batch"),
+    ("get", "/deployments"),
+    ("post", "/deployments"),
+    ("post", "/deployments/rollback"),
 }
 
 
