@@ -62,10 +62,11 @@ def prepare_models(settings: Settings) -> None:
     Raises:
         CannotServe: it is not.
     """
+    from reference_service.engines import ENGINES
     from reference_service.manifest import Untrusted
     from reference_service.registry import Registry, UnknownVersion
 
-    registry = Registry(settings.models, settings.model)
+    registry = Registry(settings.models, settings.model, ENGINES[settings.engine])
     if not registry.versions():
         from reference_service.train import train_missing
 

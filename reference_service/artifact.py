@@ -11,7 +11,6 @@ import skops.io
 
 from reference_service.manifest import Untrusted
 
-FILE_NAME = "model.skops"
 # What our own pipelines hold beyond the types that skops trusts of itself.
 KNOWN_TYPES = frozenset({"sklearn.tree._tree.Tree"})
 

@@ -3,6 +3,7 @@
 A model call costs nearly the same for one row as for a hundred, and holds the interpreter while it runs. So one call
 runs at a time, in a worker thread; an idle model is called at once with whatever arrived in the same turn of the event
 loop, and nobody ever waits for company that may not come. Large batches go in slices between which single rows slip in.
+A model so fast that all of this would cost more than it does is called right here, see `Predictor.at_once`.
 """
 
 from __future__ import annotations
@@ -52,18 +53,12 @@ class Batcher:
 
     def start(self) -> None:
         """Make the threads; needs a running event loop from here on."""
-        self.threads = ThreadPoolExecutor(THREADS, "model", initializer=self.prepare_thread)
+        self.threads = ThreadPoolExecutor(THREADS, "model", initializer=self.predictor.prepare_thread)
 
     def close(self) -> None:
         """Let the threads end."""
         if self.threads is not None:
             self.threads.shutdown(wait=False, cancel_futures=True)
-
-    def prepare_thread(self) -> None:
-        """Input is validated before it comes here; scikit-learn need not look at it again on every call."""
-        import sklearn
-
-        sklearn.set_config(assume_finite=True, skip_parameter_validation=True)
 
     async def submit(self, snapshot: Snapshot, rows: Sequence[Sequence[float]], urgent: bool = False) -> list[Answer]:
         """The answers to rows, in order.
@@ -74,6 +69,9 @@ class Batcher:
         Raises:
             Problem: 503, the queue is full.
         """
+        if self.predictor.at_once(snapshot, rows):
+            self.telemetry.model_call(len(rows))
+            return self.predictor.predict(snapshot, rows)
         if not urgent:
             self.admit(len(rows))
         slices = [rows[start : start + SLICE_ROWS] for start in range(0, len(rows), SLICE_ROWS)]

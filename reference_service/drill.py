@@ -14,7 +14,7 @@ from reference_service.registry import Snapshot
 DRILLS = ("broken-model",)
 
 
-class BrokenPredictor:
+class BrokenPredictor(Predictor):
     """A model that fails on every row."""
 
     def predict(self, snapshot: Snapshot, rows: Sequence[Sequence[float]]) -> list[Answer]:

@@ -1,15 +1,16 @@
-"""From rows to answers: the only place where the model is called. Runs off the event loop, in a worker thread."""
+"""From rows to answers: the only place where the model is called."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Protocol
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from reference_service.registry import Snapshot
+if TYPE_CHECKING:
+    from reference_service.registry import Snapshot
 
 # Optimised linear algebra adds up in another order for another number of rows, so the last bit of an answer would
 # depend on who else is asking at the moment. Over whole blocks of rows it does not (a test compares all bits).
@@ -29,17 +30,25 @@ class Predictor(Protocol):
     def predict(self, snapshot: Snapshot, rows: Sequence[Sequence[float]]) -> list[Answer]:
         """One answer for each row, in order."""
 
+    def at_once(self, snapshot: Snapshot, rows: Sequence[Sequence[float]]) -> bool:
+        """Whether these rows are answered so fast that it may happen on the event loop; if not, in a thread."""
+        return False
 
-class SklearnPredictor:
-    """Asks a scikit-learn pipeline."""
+    def prepare_thread(self) -> None:
+        """Called in each thread that will call the model."""
+        return
+
+
+class SklearnPredictor(Predictor):
+    """Asks a scikit-learn pipeline, in worker threads only."""
 
     def predict(self, snapshot: Snapshot, rows: Sequence[Sequence[float]]) -> list[Answer]:
         """One answer for each row, in order; bit for bit the same whatever other rows come along."""
         matrix = self.matrix(rows)
         if snapshot.metadata["classes"] is None:
-            return self.values(self.predicted(snapshot.estimator, matrix)[: len(rows)])
+            return values(self.predicted(snapshot.estimator, matrix)[: len(rows)].tolist())
         probabilities = self.probabilities(snapshot.estimator, matrix)[: len(rows)]
-        return self.labelled(snapshot.metadata["classes"], probabilities)
+        return labelled(snapshot.metadata["classes"], probabilities.tolist())
 
     def matrix(self, rows: Sequence[Sequence[float]]) -> NDArray[np.float64]:
         """The rows as an array, padded to whole blocks by repeating the first."""
@@ -56,14 +65,18 @@ class SklearnPredictor:
         found: NDArray[np.float64] = estimator.predict(matrix)
         return found
 
-    def labelled(self, classes: Sequence[str], probabilities: NDArray[np.float64]) -> list[Answer]:
-        """The most probable class of each row; on a tie the first, as in scikit-learn."""
-        labels = probabilities.argmax(axis=1).tolist()
-        return [
-            Answer(classes[label], dict(zip(classes, row, strict=True)))
-            for label, row in zip(labels, probabilities.tolist(), strict=True)
-        ]
+    def prepare_thread(self) -> None:
+        """Input is validated before it comes here; scikit-learn need not look at it again on every call."""
+        import sklearn
 
-    def values(self, predicted: NDArray[np.float64]) -> list[Answer]:
-        """The answers of a regression."""
-        return [Answer(value) for value in predicted.tolist()]
+        sklearn.set_config(assume_finite=True, skip_parameter_validation=True)
+
+
+def labelled(classes: Sequence[str], probabilities: Iterable[list[float]]) -> list[Answer]:
+    """The most probable class of each row; on a tie the first, as in scikit-learn."""
+    return [Answer(classes[row.index(max(row))], dict(zip(classes, row, strict=True))) for row in probabilities]
+
+
+def values(predicted: Iterable[float]) -> list[Answer]:
+    """The answers of a regression."""
+    return [Answer(value) for value in predicted]

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from reference_service import manifest
+from reference_service.engines import SKLEARN, SKOPS, Engine
 
-ARTIFACT = "model.skops"
 _VERSION = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9}){2}\Z")
 
 
@@ -44,11 +44,12 @@ class Record:
 
 
 class Registry:
-    """The versions of one model in a directory that training writes."""
+    """The versions of one model in a directory that training writes, as one engine sees them."""
 
-    def __init__(self, models: Path, name: str) -> None:
+    def __init__(self, models: Path, name: str, engine: Engine = SKLEARN) -> None:
         self.models = models
         self.name = name
+        self.engine = engine
 
     def versions(self) -> list[str]:
         """Every version, oldest first."""
@@ -77,21 +78,20 @@ class Registry:
             manifest.Untrusted: its files are not what was published.
         """
         files = self.files(version)
-        return Record(version, self.digest(files), json.loads(files["metadata.json"]), json.loads(files["golden.json"]))
+        return Record(version, self.digest(files), self.metadata(files), json.loads(files["golden.json"]))
 
     def load(self, version: str) -> Snapshot:
         """Verify a version and then load it.
 
         Raises:
             UnknownVersion: there is no such version.
-            manifest.Untrusted: its files are not what was published, or need another framework version.
+            manifest.Untrusted: its files are not what was published, or are not for the engine as it is installed.
         """
         files = self.files(version)
-        metadata = json.loads(files["metadata.json"])
+        metadata = self.metadata(files)
         self.check_framework(metadata)
-        return Snapshot(
-            self.name, version, self.digest(files), metadata, json.loads(files["golden.json"]), self.estimator(files)
-        )
+        golden = {**json.loads(files["golden.json"]), "tolerance": self.engine.tolerance}
+        return Snapshot(self.name, version, self.digest(files), metadata, golden, self.estimator(files))
 
     def files(self, version: str) -> dict[str, bytes]:
         """The verified content of a version's files, by name."""
@@ -100,25 +100,43 @@ class Registry:
         directory = self.models / self.name / version
         return manifest.verified_files(manifest.signing_key(self.models), directory, self.name, version)
 
+    def metadata(self, files: Mapping[str, bytes]) -> dict[str, Any]:
+        """What training wrote of a version, with the file that the engine loads as its artifact."""
+        return {**json.loads(files["metadata.json"]), "artifact": self.engine.artifact}
+
     def digest(self, files: Mapping[str, bytes]) -> str:
-        """The sha256 of the artifact among a version's files."""
-        return hashlib.sha256(files[ARTIFACT]).hexdigest()
+        """The sha256 of the engine's artifact among a version's files; a version may lack all but the pipeline's."""
+        return hashlib.sha256(files.get(self.engine.artifact, files[SKOPS])).hexdigest()
 
     def check_framework(self, metadata: Mapping[str, Any]) -> None:
         """Refuse a model of another framework version: its numbers could differ without an error.
 
+        An ONNX graph names the version of the standard that it is of, and its runtime keeps to it.
+
         Raises:
-            manifest.Untrusted: the installed version is not the one that trained it.
+            manifest.Untrusted: the engine is not installed, or not in the version that trained the model.
         """
-        installed = importlib.metadata.version(metadata["framework"])
-        if installed != metadata["framework_version"]:
+        package = self.engine.distribution
+        try:
+            installed = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            detail = f"--engine {self.engine.name} needs {package}: pip install {package}"
+            raise manifest.Untrusted(detail) from None
+        if package == metadata["framework"] and installed != metadata["framework_version"]:
             raise manifest.Untrusted(
                 f"{self.name} {metadata['version']} was trained with {metadata['framework']} "
                 f"{metadata['framework_version']}, installed is {installed}: train it again as a new version"
             )
 
     def estimator(self, files: Mapping[str, bytes]) -> Any:
-        """The fitted pipeline in a version's files."""
-        from reference_service import artifact  # imports scikit-learn, which nothing else here needs
+        """What the engine makes of a version's files.
 
-        return artifact.load(files[ARTIFACT])
+        Raises:
+            manifest.Untrusted: there is nothing for it.
+        """
+        if self.engine.artifact not in files:
+            raise manifest.Untrusted(
+                f"{self.name} has no {self.engine.artifact} in this version: skl2onnx was not installed when it was "
+                "trained, or could not convert it. Install skl2onnx and onnxruntime, then train into a new registry"
+            )
+        return self.engine.load(files[self.engine.artifact])

@@ -17,12 +17,12 @@ import numpy as np
 import sklearn
 from sklearn import metrics
 
-from reference_service import artifact, durable, manifest
+from reference_service import artifact, durable, manifest, onnx_artifact
 from reference_service.datasets import Dataset
+from reference_service.engines import ONNX, SKLEARN, SKOPS
 from reference_service.recipes import RECIPES, SEED, Recipe
 
 GOLDEN_ROWS = 20
-GOLDEN_TOLERANCE = 1e-9
 
 
 def train_missing(models: Path) -> list[str]:
@@ -63,6 +63,7 @@ def files_of(name: str, version: str, recipe: Recipe, dataset: Dataset) -> dict[
         "name": name,
         "version": version,
         "task": recipe.task,
+        "artifact": SKOPS,
         "framework": "scikit-learn",
         "framework_version": sklearn.__version__,
         "python_version": platform.python_version(),
@@ -83,8 +84,10 @@ def files_of(name: str, version: str, recipe: Recipe, dataset: Dataset) -> dict[
         "metrics": _metrics(recipe.task, pipeline, dataset),
     }
     golden = _golden(version, recipe.task, pipeline, dataset)
+    graph = onnx_artifact.dump(pipeline, np.concatenate([dataset.train_rows, dataset.held_out_rows]))
     return {
-        artifact.FILE_NAME: artifact.dump(pipeline),
+        SKOPS: artifact.dump(pipeline),
+        **({} if graph is None else {ONNX: graph}),
         "metadata.json": _json(described),
         "golden.json": _json(golden),
     }
@@ -130,7 +133,7 @@ def _golden(version: str, task: str, pipeline: Any, dataset: Dataset) -> dict[st
     if task == "classification":
         for answer, probabilities in zip(answers, pipeline.predict_proba(rows).tolist(), strict=True):
             answer["probabilities"] = dict(zip(pipeline.classes_.tolist(), probabilities, strict=True))
-    return {"model_version": version, "tolerance": GOLDEN_TOLERANCE, "rows": rows.tolist(), "answers": answers}
+    return {"model_version": version, "tolerance": SKLEARN.tolerance, "rows": rows.tolist(), "answers": answers}
 
 
 def _plain(parameters: dict[str, Any]) -> dict[str, Any]:

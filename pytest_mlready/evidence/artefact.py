@@ -36,7 +36,7 @@ def gather(context: Context) -> Artefact:
     named = [one.version for one in answered.predictions]
     named += [answered.exchange.header(name) for name in HEADERS]
     named += [clean(info[name], MAX_TEXT) for name in VERSION_FIELDS if isinstance(info.get(name), str)]
-    entry = registered.entry(context.settings, named)
+    entry = registered.entry(context.settings, named, _file(info))
     header = saved_with(entry.file)
     framework = entry.metadata.get("framework")
     framework = str(framework) if isinstance(framework, str) else "scikit-learn" if header else None
@@ -60,6 +60,11 @@ def _info(context: Context) -> Mapping[str, Any]:
     with context.target.transport() as transport:
         body = transport.request("info", "GET", path).json_or_none
     return body if isinstance(body, Mapping) else {}
+
+
+def _file(info: Mapping[str, Any]) -> str | None:
+    named = (info.get(name) for name in registered.FILE_FIELDS)
+    return next((clean(name, MAX_TEXT) for name in named if isinstance(name, str)), None)
 
 
 def _sha256(file: Path) -> str:

@@ -17,7 +17,7 @@ MODEL_SUFFIXES = frozenset(
 )  # fmt: skip
 METADATA_NAMES = ("metadata.json", "model_metadata.json", "model_info.json", "model.json", "meta.json")
 MANIFEST_NAMES = ("manifest.json", "digests.json")
-_FILE_FIELDS = ("artifact", "artefact", "artifact_file", "model_file", "file", "filename")
+FILE_FIELDS = ("artifact", "artefact", "artifact_file", "model_file", "file", "filename")
 _DIGEST_FIELDS = ("sha256", "artifact_sha256", "model_sha256", "checksum", "digest", "hash")
 _MAX_JSON = 4 * 1024 * 1024
 
@@ -32,11 +32,11 @@ class Entry:
     recorded: str | None
 
 
-def entry(settings: Settings, versions: Iterable[str | None]) -> Entry:
+def entry(settings: Settings, versions: Iterable[str | None], loaded: str | None = None) -> Entry:
     """The entry of the first of `versions` that the declared registry has.
 
     `[registry] path` may be a model's directory with a directory per version, the directory of one version, or the
-    model file itself.
+    model file itself. Where a version has its model in several formats, `loaded` is the file that the service names.
 
     Raises:
         GatherError: nothing is declared or there, or it cannot be told which file is the model.
@@ -49,7 +49,7 @@ def entry(settings: Settings, versions: Iterable[str | None]) -> Entry:
     named = [version for version in dict.fromkeys(versions) if version]
     directory, version = _directory(path, named)
     metadata = _metadata(directory)
-    file = path if path.is_file() else _model_file(directory, metadata)
+    file = path if path.is_file() else _model_file(directory, metadata, loaded)
     return Entry(version, file, metadata, _recorded(directory, file, metadata))
 
 
@@ -79,9 +79,8 @@ def _metadata(directory: Path) -> Mapping[str, Any]:
     return {}
 
 
-def _model_file(directory: Path, metadata: Mapping[str, Any]) -> Path:
-    for name in _FILE_FIELDS:
-        value = metadata.get(name)
+def _model_file(directory: Path, metadata: Mapping[str, Any], loaded: str | None) -> Path:
+    for value in (loaded, *(metadata.get(name) for name in FILE_FIELDS)):
         if isinstance(value, str) and (directory / Path(value).name).is_file():
             return directory / Path(value).name
     files = _model_files(directory)

@@ -15,12 +15,13 @@ from starlette.types import Receive, Scope, Send
 from reference_service import manifest
 from reference_service.changes import State
 from reference_service.components import Components
+from reference_service.engines import SKOPS
 from reference_service.envelope import Envelope
 from reference_service.identity import Identity
 from reference_service.inputs import Asked
 from reference_service.predictor import Answer
 from reference_service.presenter import Presenter
-from reference_service.registry import ARTIFACT, Registry, Snapshot
+from reference_service.registry import Registry, Snapshot
 from reference_service.routing import Choice, Routing
 from tests.defects.planting import defect
 
@@ -81,7 +82,7 @@ def ignores_the_version_asked_for(components: Components) -> Components:
 
 def saved_again_by_hand(version: Path) -> None:
     """Put another file in the place of the model, and keep its record."""
-    with zipfile.ZipFile(version / ARTIFACT, "a") as archive:
+    with zipfile.ZipFile(version / SKOPS, "a") as archive:
         archive.comment = b"a hotfix"
 
 
@@ -109,11 +110,11 @@ def info_reports_a_digest_from_a_stale_file(components: Components) -> Component
 
 def saved_by_an_older_scikit_learn(version: Path) -> None:
     """Publish the model as scikit-learn 1.5.0 would have saved it."""
-    with zipfile.ZipFile(version / ARTIFACT) as archive:
+    with zipfile.ZipFile(version / SKOPS) as archive:
         members = {name: archive.read(name) for name in archive.namelist()}
     saved = re.compile(rb'("_sklearn_version": *\{[^{}]*"content": *"\\")[^\\]*(\\"")')
     members["schema.json"] = saved.sub(rb"\g<1>1.5.0\g<2>", members["schema.json"])
-    with zipfile.ZipFile(version / ARTIFACT, "w") as archive:
+    with zipfile.ZipFile(version / SKOPS, "w") as archive:
         for name, content in members.items():
             archive.writestr(name, content)
     _publish_metadata(version, framework_version="1.5.0")

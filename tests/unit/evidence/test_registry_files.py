@@ -104,6 +104,15 @@ def test_layouts(tmp_path: Path, files: dict[str, object], file: str, recorded: 
 
 
 @pytest.mark.parametrize(
+    ("loaded", "file"),
+    [("m.onnx", "m.onnx"), ("store/m.onnx", "m.onnx"), (None, "m.pkl"), ("gone.onnx", "m.pkl"), ("..", "m.pkl")],
+)
+def test_of_two_formats_the_service_says_which_it_loaded(tmp_path: Path, loaded: str | None, file: str) -> None:
+    files: dict[str, object] = {"1.0.0/m.onnx": "x", "1.0.0/m.pkl": "y", "1.0.0/metadata.json": {"artifact": "m.pkl"}}
+    assert entry(registry(tmp_path, files), ["1.0.0"], loaded).file.name == file
+
+
+@pytest.mark.parametrize(
     ("files", "versions", "words"),
     [
         ({"1.0.0/m.pkl": "x"}, ["2.0.0"], "no version 2.0.0: 1.0.0"),
