@@ -14,11 +14,11 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
 from reference_service import durable
+from reference_service.experiment import Experiment
 
 _TABLE = """
     CREATE TABLE IF NOT EXISTS changes (
@@ -51,7 +51,7 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     serving: str
     earlier: tuple[str, ...] = ()
     digests: dict[str, str] = {}
-    experiments: dict[str, Any] = {}
+    experiments: dict[str, Experiment] = {}
     generation: int = 0
 
 
