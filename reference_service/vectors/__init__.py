@@ -1,0 +1,1 @@
+"""Test vectors for other implementations of what is published."""
