@@ -17,7 +17,9 @@ from starlette.types import Scope
 
 from reference_service.components import Components
 from reference_service.deployment_routes import DeploymentRoutes
+from reference_service.feedback_routes import FeedbackRoutes
 from reference_service.health_routes import HealthRoutes
+from reference_service.infer_routes import InferRoutes
 from reference_service.model_routes import ModelRoutes
 from reference_service.openapi.document import Interface
 from reference_service.predict_routes import PredictRoutes
@@ -50,7 +52,7 @@ def create_app(components: Components) -> FastAPI:
         redirect_slashes=False,
     )
     health, models, predict = HealthRoutes(components), ModelRoutes(components), PredictRoutes(components)
-    deployments = DeploymentRoutes(components)
+    deployments, feedback = DeploymentRoutes(components), FeedbackRoutes(components)
     endpoints: dict[tuple[str, str], Endpoint] = {
         ("GET", "/health/live"): health.live,
         ("GET", "/health/ready"): health.ready,
@@ -64,6 +66,9 @@ def create_app(components: Components) -> FastAPI:
         ("GET", "/deployments"): deployments.history,
         ("POST", "/deployments"): deployments.promote,
         ("POST", "/deployments/rollback"): deployments.rollback,
+        ("GET", "/feedback"): feedback.quality,
+        ("POST", "/feedback"): feedback.label,
+        **InferRoutes(components, predict).endpoints(),
     }
     interface = Interface(components.contract, components.settings.limits)
     endpoints["GET", "/openapi.json"] = _document(app, interface)
@@ -107,7 +112,13 @@ def _lifespan(components: Components) -> Callable[[FastAPI], AbstractAsyncContex
         components.serving.start()
         components.batcher.start()
         state = components.serving.state()
-        following = asyncio.create_task(components.serving.follow())
+        components.outcomes.start()
+        followed = (
+            components.serving.follow(),
+            components.outcomes.follow(components.telemetry, components.log),
+            components.automatic_rollback.follow(),
+        )
+        following = [asyncio.create_task(each) for each in followed]
         failure = await components.readiness.failure()  # makes the model's first call, so that no client pays for it
         components.log.event("started", version=components.identity.version(state), ready=failure is None)
         gc.enable()
@@ -115,7 +126,9 @@ def _lifespan(components: Components) -> Callable[[FastAPI], AbstractAsyncContex
         components.drain.install(asyncio.get_running_loop())
         yield
         components.drain.remove()
-        following.cancel()
+        for task in following:
+            task.cancel()
+        components.outcomes.close()
         components.batcher.close()
         components.changes.close()
         components.log.event("stopped")

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from reference_service.answer_cache import AnswerCache
+from reference_service.automatic_rollback import AutomaticRollback
 from reference_service.batcher import Batcher
 from reference_service.changes import Changes
 from reference_service.deployment import Deployments
@@ -20,6 +21,7 @@ from reference_service.envelope import Envelope
 from reference_service.examination import Examination
 from reference_service.identity import Identity
 from reference_service.inputs import ModelContract, RowValidator
+from reference_service.outcomes import Outcomes
 from reference_service.predictor import Predictor
 from reference_service.presenter import Presenter
 from reference_service.problems import ProblemRenderer
@@ -58,6 +60,8 @@ class Components:
     readiness: Readiness
     examination: Examination
     deployments: Deployments
+    outcomes: Outcomes
+    automatic_rollback: AutomaticRollback
     drain: Drain
     envelope: type[Envelope] = Envelope
 
@@ -71,6 +75,8 @@ class Components:
         self.deployments.changes, self.deployments.registry = self.changes, self.registry
         self.deployments.examination = self.examination
         self.deployments.telemetry, self.deployments.log = self.telemetry, self.log
+        self.automatic_rollback.serving, self.automatic_rollback.outcomes = self.serving, self.outcomes
+        self.automatic_rollback.deployments = self.deployments
         self.drain.readiness, self.drain.log = self.readiness, self.log
 
 
@@ -93,6 +99,8 @@ def build_components(settings: Settings) -> Components:
     readiness = Readiness(serving, batcher)
     log = RequestLog()
     examination = Examination(contract, serving, batcher, log)
+    deployments = Deployments(changes, registry, examination, telemetry, log)
+    outcomes = Outcomes(settings.state_directory)
     return Components(
         settings=settings,
         contract=contract,
@@ -113,6 +121,8 @@ def build_components(settings: Settings) -> Components:
         log=log,
         readiness=readiness,
         examination=examination,
-        deployments=Deployments(changes, registry, examination, telemetry, log),
+        deployments=deployments,
+        outcomes=outcomes,
+        automatic_rollback=AutomaticRollback(settings, contract.task, serving, outcomes, deployments),
         drain=Drain(readiness, log, settings.drain_seconds),
     )

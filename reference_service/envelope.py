@@ -95,6 +95,8 @@ class Exchange:
         route = getattr(self.scope.get("route"), "path", UNMATCHED)
         method = self.scope["method"]
         version = self.version()
+        if "answered" in self.scope:
+            self.components.automatic_rollback.answered(version, self.status)
         self.components.telemetry.finished(route, method, self.status, version, seconds)
         method = self.components.telemetry.method_label(method)
         self.components.log.request(self.request_id, method, route, self.status, seconds, version)

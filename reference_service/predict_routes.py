@@ -38,7 +38,7 @@ class PredictRoutes:
                 parts.cache.put(key, answer)
         else:
             (answer,) = await self.answers(snapshot, asked.rows)
-        parts.telemetry.predicted(choice.version, [answer])
+        self.remember(request, choice, asked, [answer])
         members = parts.presenter.single(answer, choice.version, request.scope["request_id"], choice.variant)
         return parts.presenter.response(members, 200, headers)
 
@@ -48,7 +48,7 @@ class PredictRoutes:
         asked = parts.rows.batch(await parts.bodies.read(request, self.limits.batch_body_bytes))
         snapshot, choice = await self.chosen(request, asked)
         answers = await self.answers(snapshot, asked.rows)
-        parts.telemetry.predicted(choice.version, answers)
+        self.remember(request, choice, asked, answers)
         return parts.presenter.response(parts.presenter.batch(answers, choice.version, request.scope["request_id"]))
 
     async def chosen(self, request: Request, asked: Asked) -> tuple[Snapshot, Choice]:
@@ -63,6 +63,13 @@ class PredictRoutes:
         answered = Choice(parts.identity.answer_version(snapshot, asked.model_version), chosen.variant)
         request.scope["answered"] = answered
         return snapshot, answered
+
+    def remember(self, request: Request, choice: Choice, asked: Asked, answers: Sequence[Answer]) -> None:
+        """What there is to know of an answer later. A label can come for one row only: it names no row of many."""
+        parts = self.components
+        parts.telemetry.predicted(choice.version, answers)
+        if len(answers) == 1:
+            parts.outcomes.predicted(request.scope["request_id"], choice.version, answers[0])
 
     async def answers(self, snapshot: Snapshot, rows: Sequence[Sequence[float]]) -> list[Answer]:
         """The model's answers, within the deadline.

@@ -28,6 +28,7 @@ class Problem(Exception):
         detail: a sentence for people.
         faults: what exactly is wrong with the input.
         headers: headers that belong to the status, such as Allow.
+        members: what a protocol wants in the document besides.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class Problem(Exception):
         self.detail = detail
         self.faults = tuple(faults)
         self.headers = dict(headers or {})
+        self.members: dict[str, object] = {}
 
 
 def invalid(*faults: Fault) -> Problem:
@@ -79,6 +81,7 @@ class ProblemRenderer:
             "status": problem.status,
             "detail": problem.detail,
             "request_id": request_id,
+            **problem.members,
         }
         if problem.faults:
             members["errors"] = problem.faults

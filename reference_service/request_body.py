@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 from starlette.requests import ClientDisconnect, Request
 
@@ -17,8 +18,13 @@ class BodyReader:
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
 
-    async def read(self, request: Request, limit: int, required: bool = True) -> bytes:
+    async def read(
+        self, request: Request, limit: int, required: bool = True, types: Sequence[str] = (JSON_TYPE,)
+    ) -> bytes:
         """The whole body; it may be empty if none is required.
+
+        Args:
+            types: the media types that it may have; "" for none declared.
 
         Raises:
             Problem: 400 empty, 408 too slow, 413 too large (declared or sent), 415 not plain JSON.
@@ -26,7 +32,7 @@ class BodyReader:
         """
         if not required and not self.declared(request):
             return b""
-        self.check_headers(request, limit)
+        self.check_headers(request, limit, types)
         try:
             async with asyncio.timeout(self.seconds):
                 content = await self.collect(request, limit)
@@ -41,7 +47,7 @@ class BodyReader:
         """Whether the headers announce a body."""
         return request.headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers
 
-    def check_headers(self, request: Request, limit: int) -> None:
+    def check_headers(self, request: Request, limit: int, types: Sequence[str]) -> None:
         """Refuse by the headers alone what they already give away."""
         headers = request.headers
         length = headers.get("content-length")
@@ -55,7 +61,7 @@ class BodyReader:
             raise Problem(415, "unsupported-coding", detail, headers={"Accept-Encoding": "identity"})
         media_type, _, parameters = headers.get("content-type", "").partition(";")
         charset = parameters.partition("charset=")[2].strip(' "').lower()
-        if media_type.strip().lower() != JSON_TYPE or charset not in {"", "utf-8", "utf8"}:
+        if media_type.strip().lower() not in types or charset not in {"", "utf-8", "utf8"}:
             detail = f"Send the body as {JSON_TYPE} in UTF-8."
             raise Problem(415, "unsupported-media-type", detail, headers={"Accept-Post": JSON_TYPE})
 

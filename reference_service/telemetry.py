@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from prometheus_client import (
     CollectorRegistry,
@@ -27,6 +28,9 @@ from reference_service.inputs import ModelContract
 from reference_service.predictor import Answer
 from reference_service.registry import Snapshot
 from reference_service.serving_metrics import ServingCollector
+
+if TYPE_CHECKING:
+    from reference_service.outcomes import Score
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"})
 UNMATCHED = "_unmatched"
@@ -75,6 +79,11 @@ class Telemetry:
             buckets=SHARE_EDGES if contract.classes else VALUE_EDGES,
             registry=self.registry,
         )
+        labels = ["metric", "model_version"]
+        self.live = self._gauge("model_live_quality", "Quality by the labels that came back.", labels, "livemostrecent")
+        self.live_labels = self._gauge(
+            "model_live_quality_labels", "Labels it is made of.", ["model_version"], "livemostrecent"
+        )
         self.changes = Counter("model_changes", "Changes of what serves.", ["action"], registry=self.registry)
         self.in_force = ServingCollector()
         self.registry.register(self.in_force)
@@ -117,6 +126,13 @@ class Telemetry:
         """What is in force, for the next scrape; the snapshot is that of the serving version, if it is loaded."""
         self.in_force.state, self.in_force.snapshot = state, snapshot
 
+    def live_quality(self, scores: Sequence[Score]) -> None:
+        """Labels came back. Whichever worker learns of them last tells for all, from what all share."""
+        for score in scores:
+            metric, value = score.quality(self.contract.task)
+            self.live.labels(metric, score.version).set(value)
+            self.live_labels.labels(score.version).set(score.labels)
+
     def changed(self, action: str) -> None:
         """This process made a change."""
         self.changes.labels(action).inc()
@@ -146,8 +162,8 @@ class Telemetry:
         summed.register(self.in_force)
         return generate_latest(summed)
 
-    def _gauge(self, name: str, text: str) -> Gauge:
-        return Gauge(name, text, multiprocess_mode="livesum", registry=self.registry)
+    def _gauge(self, name: str, text: str, labels: Sequence[str] = (), mode: Any = "livesum") -> Gauge:
+        return Gauge(name, text, labels, multiprocess_mode=mode, registry=self.registry)
 
 
 def _forget_dead_workers(directory: Path) -> None:

@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from reference_service.inputs import ModelContract
-from reference_service.openapi import deployments
+from reference_service.openapi import deployments, feedback, inference
 from reference_service.openapi.schemas import TEXT, VERSION, reference, schemas
 from reference_service.problems import MEDIA_TYPE
 from reference_service.settings import Limits
@@ -32,7 +32,10 @@ _OPERATIONS: dict[tuple[str, str], tuple[str, str, str | None, tuple[int, ...]]]
         (400, 404, 408, 413, 415, 422, 503, 504),
     ),
     **deployments.OPERATIONS,
+    **feedback.OPERATIONS,
+    **inference.OPERATIONS,
 }
+_STATUS = {("POST", "/feedback"): "202"}
 _EVERYWHERE = (405, 500)
 _HEADERS: dict[str, dict[str, Any]] = {
     "X-Request-ID": {"description": "The request's id: a sane one sent, else new.", "schema": TEXT},
@@ -70,18 +73,26 @@ class Interface:
     def operation(self, method: str, path: str) -> dict[str, Any]:
         """The operation object of one of our routes."""
         name, summary, answer, refusals = _OPERATIONS[method, path]
-        responses = {"200": self.answer(path, answer)}
+        responses = {_STATUS.get((method, path), "200"): self.answer(path, answer)}
         for status in sorted({*refusals, *_EVERYWHERE}):
             responses[str(status)] = _refusal(status)
         if path == "/health":
             responses["503"] = {**self.answer(path, "Health"), "description": "Not ready."}
         found: dict[str, Any] = {"operationId": name, "summary": summary, "responses": responses}
         if method == "POST":
-            found["requestBody"] = deployments.request(path) or self.request(path)
+            found["requestBody"] = (
+                deployments.request(path)
+                or feedback.request(path, self.contract)
+                or inference.request(path, self.contract, self.limits)
+                or self.request(path)
+            )
+        parameters = inference.parameters(path, self.contract)
         if "{version}" in path:
-            found["parameters"] = [{"name": "version", "in": "path", "required": True, "schema": VERSION}]
+            parameters.append({"name": "version", "in": "path", "required": True, "schema": VERSION})
         if 412 in refusals:
-            found["parameters"] = [*found.get("parameters", ()), deployments.IF_MATCH]
+            parameters.append(deployments.IF_MATCH)
+        if parameters:
+            found["parameters"] = parameters
         if 403 in refusals:
             found["security"] = [{"bearer": []}]
         return found
@@ -92,6 +103,7 @@ class Interface:
         found: dict[str, Any] = {"description": "The answer.", "headers": headers}
         if schema is not None:
             found["content"] = {"application/json": {"schema": reference(schema), **self.example(path)}}
+            found["content"].update(inference.other_content(path))
         elif path == "/openapi.json":
             found["content"] = {"application/json": {"schema": {"type": "object"}}}
         else:
@@ -136,7 +148,10 @@ class Interface:
         parts = found.setdefault("components", {})
         parts["headers"] = _HEADERS
         parts["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer"}}
-        parts.setdefault("schemas", {}).update({**schemas(self.contract, self.limits), **deployments.SCHEMAS})
+        known = parts.setdefault("schemas", {})
+        known.update({**schemas(self.contract, self.limits), **deployments.SCHEMAS})
+        known.update(feedback.schemas(self.contract, self.limits))
+        known.update(inference.schemas(self.contract, self.limits))
         return found
 
 

@@ -134,5 +134,6 @@ def _problem() -> Schema:
         "detail": TEXT,
         "request_id": TEXT,
         "errors": {"type": "array", "items": fault, "minItems": 1},
+        "error": {**TEXT, "description": "The same for clients of the Open Inference Protocol; only at /v2."},
     }
-    return record(properties, optional=("errors",))
+    return record(properties, optional=("errors", "error"))

@@ -22,6 +22,17 @@ ROUTES = {
     ("get", "/openapi.json"),
     ("post", "/predict"),
     ("post", "/predict/batch"),
+    ("get", "/feedback"),
+    ("post", "/feedback"),
+    ("get", "/v2"),
+    ("get", "/v2/health/live"),
+    ("get", "/v2/health/ready"),
+    ("get", "/v2/models/{name}"),
+    ("get", "/v2/models/{name}/ready"),
+    ("post", "/v2/models/{name}/infer"),
+    ("get", "/v2/models/{name}/versions/{version}"),
+    ("get", "/v2/models/{name}/versions/{version}/ready"),
+    ("post", "/v2/models/{name}/versions/{version}/infer"),
     ("get", "/deployments"),
     ("post", "/deployments"),
     ("post", "/deployments/rollback"),
@@ -56,7 +67,7 @@ def test_it_is_valid_and_complete(document: dict[str, Any]) -> None:
 def test_every_route_answers_as_documented(client: httpx.Client, document: dict[str, Any], row: list[float]) -> None:
     for method, path in sorted(ROUTES - {("get", "/metrics")}):
         if method == "get":
-            conforms(document, method, path, client.get(path.replace("{version}", "2.0.0")))
+            conforms(document, method, path, client.get(path.format(name="breast-cancer", version="2.0.0")))
     conforms(document, "get", "/models/{version}", client.get("/models/9.9.9"))
     schema_of(document, "get", "/metrics", client.get("/metrics"))
     conforms(document, "post", "/predict", client.post("/predict", json={"features": row}))
