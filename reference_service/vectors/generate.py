@@ -61,9 +61,12 @@ def worked(salt: str, unit: Unit) -> dict[str, Any]:
 
 def sampled() -> Iterator[tuple[str, str, Unit]]:
     """Every id of every family with one or two of the salts: the same for all spellings of an id, to be compared."""
-    chance = random.Random(SEED)
+    chance, told = random.Random(SEED), set[Unit]()
     for family, units in FAMILIES.items():
-        for unit in dict.fromkeys(units(chance)):
+        for unit in units(chance):
+            if unit in told:
+                continue
+            told.add(unit)
             salts = random.Random(canonical(str(unit))).sample(SALTS, 2)
             for salt in salts[:1] if family in {"plain", "scripts"} else salts:
                 yield family, salt, unit
