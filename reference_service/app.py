@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 
 import msgspec
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.routing import Match, Route
-from starlette.types import Scope
 
 from reference_service.components import Components
 from reference_service.deployment_routes import DeploymentRoutes
+from reference_service.experiment_routes import ExperimentRoutes
+from reference_service.drift_routes import DriftRoutes
+from reference_service.fast_path import Endpoint, FastPath, Templated
 from reference_service.feedback_routes import FeedbackRoutes
 from reference_service.health_routes import HealthRoutes
 from reference_service.infer_routes import InferRoutes
@@ -24,17 +26,6 @@ from reference_service.model_routes import ModelRoutes
 from reference_service.openapi.document import Interface
 from reference_service.predict_routes import PredictRoutes
 from reference_service.problems import Problem
-
-Endpoint = Callable[[Request], Awaitable[Response]]
-
-
-class Templated(Route):
-    """A route that, like FastAPI's own, leaves itself in the scope: its path template is the label in metrics."""
-
-    def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """Whether the route answers a request, and what it adds to its scope."""
-        match, found = super().matches(scope)
-        return match, {**found, "route": self} if match is not Match.NONE else found
 
 
 def create_app(components: Components) -> FastAPI:
@@ -44,7 +35,8 @@ def create_app(components: Components) -> FastAPI:
     more than the model does; `components.rows` validates, stricter too, and `Interface` documents. Routes that are
     added to the application in FastAPI's own way are documented beside ours.
     """
-    app = FastAPI(
+    app = FastPath(
+        partial(components.envelope, components=components),
         title=f"Model server: {components.contract.name}",
         version="1",
         lifespan=_lifespan(components),
@@ -53,6 +45,7 @@ def create_app(components: Components) -> FastAPI:
     )
     health, models, predict = HealthRoutes(components), ModelRoutes(components), PredictRoutes(components)
     deployments, feedback = DeploymentRoutes(components), FeedbackRoutes(components)
+    experiments = ExperimentRoutes(components)
     endpoints: dict[tuple[str, str], Endpoint] = {
         ("GET", "/health/live"): health.live,
         ("GET", "/health/ready"): health.ready,
@@ -66,6 +59,11 @@ def create_app(components: Components) -> FastAPI:
         ("GET", "/deployments"): deployments.history,
         ("POST", "/deployments"): deployments.promote,
         ("POST", "/deployments/rollback"): deployments.rollback,
+        ("GET", "/drift"): DriftRoutes(components).drift,
+        ("GET", "/experiments"): experiments.experiments,
+        ("GET", "/experiments/{name}"): experiments.experiment,
+        ("PUT", "/experiments/{name}"): experiments.put,
+        ("GET", "/experiments/{name}/assignment"): experiments.assignment,
         ("GET", "/feedback"): feedback.quality,
         ("POST", "/feedback"): feedback.label,
         **InferRoutes(components, predict).endpoints(),
@@ -73,8 +71,7 @@ def create_app(components: Components) -> FastAPI:
     interface = Interface(components.contract, components.settings.limits)
     endpoints["GET", "/openapi.json"] = _document(app, interface)
     for (method, path), endpoint in endpoints.items():
-        app.router.routes.append(Templated(path, endpoint, methods=[method]))
-    app.add_middleware(components.envelope, components=components)
+        app.router.routes.append(Templated(path, endpoint, method))
     _handle_errors(app, components)
     return app
 
@@ -117,6 +114,7 @@ def _lifespan(components: Components) -> Callable[[FastAPI], AbstractAsyncContex
             components.serving.follow(),
             components.outcomes.follow(components.telemetry, components.log),
             components.automatic_rollback.follow(),
+            components.drift.follow(components.log),
         )
         following = [asyncio.create_task(each) for each in followed]
         failure = await components.readiness.failure()  # makes the model's first call, so that no client pays for it
