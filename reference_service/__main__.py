@@ -52,16 +52,19 @@ def settings_of(arguments: Sequence[str] | None = None) -> Settings:
         parser.error("--workers must be at least 1")
     if not 1 <= given.port <= 65535:
         parser.error("--port must be between 1 and 65535")
+    if given.keyed and given.tokens is None:
+        parser.error("--keyed needs --tokens: nobody could predict")
     given.state = given.state or given.models / ".state"
     return Settings(**vars(given))
 
 
 def prepare_models(settings: Settings) -> None:
-    """Train on the first start; then see that the version is there and is what was published.
+    """Train on the first start; then see that the version and the tokens are what was meant.
 
     Raises:
-        CannotServe: it is not.
+        CannotServe: they are not.
     """
+    from reference_service.access import BadTokens, read_tokens
     from reference_service.engines import ENGINES
     from reference_service.manifest import Untrusted
     from reference_service.registry import Registry, UnknownVersion
@@ -73,7 +76,8 @@ def prepare_models(settings: Settings) -> None:
         train_missing(settings.models)
     try:
         registry.check_framework(registry.record(settings.version or registry.first_version()).metadata)
-    except (UnknownVersion, Untrusted) as error:
+        read_tokens(settings.tokens)
+    except (UnknownVersion, Untrusted, BadTokens) as error:
         raise CannotServe(str(error)) from None
 
 

@@ -8,6 +8,7 @@ import sys
 
 from fastapi import FastAPI
 
+from reference_service.access import BadTokens
 from reference_service.app import create_app
 from reference_service.components import build_components
 from reference_service.manifest import Untrusted
@@ -30,7 +31,7 @@ def application() -> FastAPI:
     try:
         components = build_components(settings_of_environment())
         components.serving.start()
-    except (UnknownVersion, Untrusted) as error:
+    except (UnknownVersion, Untrusted, BadTokens) as error:
         print(f"reference_service: error: {error}", file=sys.stderr, flush=True)
         sys.exit(STARTUP_FAILURE)
     return create_app(components)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from reference_service.access import Access, read_tokens
 from reference_service.answer_cache import AnswerCache
 from reference_service.automatic_rollback import AutomaticRollback
 from reference_service.batcher import Batcher
@@ -62,6 +63,7 @@ class Components:
     deployments: Deployments
     outcomes: Outcomes
     automatic_rollback: AutomaticRollback
+    access: Access
     drain: Drain
     envelope: type[Envelope] = Envelope
 
@@ -77,6 +79,7 @@ class Components:
         self.deployments.telemetry, self.deployments.log = self.telemetry, self.log
         self.automatic_rollback.serving, self.automatic_rollback.outcomes = self.serving, self.outcomes
         self.automatic_rollback.deployments = self.deployments
+        self.access.log = self.log
         self.drain.readiness, self.drain.log = self.readiness, self.log
 
 
@@ -85,6 +88,7 @@ def build_components(settings: Settings) -> Components:
 
     Raises:
         registry.UnknownVersion, manifest.Untrusted: the version cannot be served.
+        access.BadTokens: the file of tokens cannot be used.
     """
     engine = ENGINES[settings.engine]
     registry = Registry(settings.models, settings.model, engine)
@@ -124,5 +128,6 @@ def build_components(settings: Settings) -> Components:
         deployments=deployments,
         outcomes=outcomes,
         automatic_rollback=AutomaticRollback(settings, contract.task, serving, outcomes, deployments),
+        access=Access(read_tokens(settings.tokens), settings.keyed, log),
         drain=Drain(readiness, log, settings.drain_seconds),
     )
