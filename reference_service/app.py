@@ -16,8 +16,8 @@ from starlette.responses import Response
 
 from reference_service.components import Components
 from reference_service.deployment_routes import DeploymentRoutes
-from reference_service.experiment_routes import ExperimentRoutes
 from reference_service.drift_routes import DriftRoutes
+from reference_service.experiment_routes import ExperimentRoutes
 from reference_service.fast_path import Endpoint, FastPath, Templated
 from reference_service.feedback_routes import FeedbackRoutes
 from reference_service.health_routes import HealthRoutes

@@ -19,6 +19,7 @@ from sklearn import metrics
 
 from reference_service import artifact, durable, manifest, onnx_artifact
 from reference_service.datasets import Dataset
+from reference_service.drift import profile
 from reference_service.engines import ONNX, SKLEARN, SKOPS
 from reference_service.recipes import RECIPES, SEED, Recipe
 
@@ -90,6 +91,7 @@ def files_of(name: str, version: str, recipe: Recipe, dataset: Dataset) -> dict[
         **({} if graph is None else {ONNX: graph}),
         "metadata.json": _json(described),
         "golden.json": _json(golden),
+        profile.FILE_NAME: profile.Profile.of(dataset.features, dataset.train_rows.tolist()).to_json(),
     }
 
 

@@ -1,0 +1,100 @@
+"""Watches whether live traffic still looks like what the serving version learnt from.
+
+Looks are taken beside the event loop, one at a time and at most one a second. The error rate: alpha is the chance of a
+false alarm in a horizon of 50 looks, that is in five windows of rows, 5,000 by default, each look at its fiftieth part.
+A service that runs for ever will thus see a false alarm once in a hundred horizons at worst, half a million rows, and
+fewer in truth, as neighbouring looks share most of their rows. To spend alpha once for all time instead would make the
+monitor deaf with age.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+from collections.abc import Sequence
+
+from reference_service.drift.panel import Panel
+from reference_service.drift.profile import FILE_NAME, Profile, Row
+from reference_service.drift.reports import Report, Reports, union, verdict
+from reference_service.drift.window import Window
+from reference_service.manifest import Untrusted
+from reference_service.registry import Registry, UnknownVersion
+from reference_service.request_log import RequestLog
+from reference_service.serving import Serving
+from reference_service.telemetry import Telemetry
+
+ALPHA = 0.01
+HORIZON_LOOKS = 50
+LOOK_SECONDS = 1.0
+PAUSE_SECONDS = 0.0001
+"""After each feature: a look must not keep the interpreter from the event loop for longer than one feature takes."""
+
+
+class DriftMonitor:
+    """Compares the newest rows that were answered with the profile of the version that serves."""
+
+    look_seconds = LOOK_SECONDS
+
+    def __init__(
+        self, registry: Registry, serving: Serving, telemetry: Telemetry, reports: Reports, window: int
+    ) -> None:
+        self.registry = registry
+        self.serving = serving
+        self.telemetry = telemetry
+        self.reports = reports
+        self.window = Window(window)
+        self.panel: Panel | None = None
+        self.report = Report("")
+
+    def observe(self, rows: Sequence[Row]) -> None:
+        """Rows were answered."""
+        self.window.observe(rows)
+
+    async def follow(self, log: RequestLog) -> None:
+        """Look, as long as the service runs."""
+        while True:
+            try:
+                await self.turn()
+            except OSError as error:  # nobody is refused an answer for want of a look
+                log.failure("drift", error)
+            await asyncio.sleep(self.look_seconds)
+
+    async def turn(self) -> None:
+        """Begin afresh if another version serves, and look if enough rows are new."""
+        version = self.serving.state().serving
+        if version != self.report.model_version:
+            self.begin(version, await asyncio.to_thread(self.profile, version))
+        if self.panel is not None and self.window.due():
+            report = await asyncio.to_thread(self.look, version, self.panel, self.window.take())
+            if version == self.serving.state().serving:
+                self.report = report
+                self.telemetry.drift.show(report)
+
+    def profile(self, version: str) -> Profile | None:
+        """What a version learnt from, if it says so; blocks."""
+        with contextlib.suppress(UnknownVersion, Untrusted):
+            content = self.registry.files(version).get(FILE_NAME)
+            if content is not None:
+                return Profile.read(content)
+        return None
+
+    def begin(self, version: str, profile: Profile | None) -> None:
+        """Forget what was seen and compare with another version's profile; without one there is no verdict."""
+        self.window.clear()
+        self.panel = Panel(profile, ALPHA, HORIZON_LOOKS) if profile is not None else None
+        self.report = Report(version, features=self.panel.judge([]) if self.panel is not None else [])
+        self.telemetry.drift.show(self.report)
+
+    def look(self, version: str, panel: Panel, rows: Sequence[Row]) -> Report:
+        """Judge rows and tell the other workers; blocks."""
+        findings = panel.judge(rows, PAUSE_SECONDS)
+        shift = panel.smallest_shift(findings[0].n)
+        report = Report(version, len(rows), verdict(findings), shift if math.isfinite(shift) else None, findings)
+        self.reports.publish(report)
+        return report
+
+    def seen(self, version: str) -> Report:
+        """What all workers see of the version that serves; blocks."""
+        own = self.report if self.report.model_version == version else Report(version)
+        return union(own, self.reports.others())
