@@ -16,10 +16,13 @@ from reference_service.batcher import Batcher
 from reference_service.changes import Changes
 from reference_service.deployment import Deployments
 from reference_service.drain import Drain
+from reference_service.drift.monitor import DriftMonitor
+from reference_service.drift.reports import Reports
 from reference_service.drill import drilled
 from reference_service.engines import ENGINES
 from reference_service.envelope import Envelope
 from reference_service.examination import Examination
+from reference_service.experiments import Experiments
 from reference_service.identity import Identity
 from reference_service.inputs import ModelContract, RowValidator
 from reference_service.outcomes import Outcomes
@@ -61,8 +64,10 @@ class Components:
     readiness: Readiness
     examination: Examination
     deployments: Deployments
+    experiments: Experiments
     outcomes: Outcomes
     automatic_rollback: AutomaticRollback
+    drift: DriftMonitor
     access: Access
     drain: Drain
     envelope: type[Envelope] = Envelope
@@ -77,8 +82,12 @@ class Components:
         self.deployments.changes, self.deployments.registry = self.changes, self.registry
         self.deployments.examination = self.examination
         self.deployments.telemetry, self.deployments.log = self.telemetry, self.log
+        self.experiments.changes, self.experiments.examination = self.changes, self.examination
+        self.experiments.routing, self.experiments.telemetry = self.routing, self.telemetry
+        self.experiments.log = self.log
         self.automatic_rollback.serving, self.automatic_rollback.outcomes = self.serving, self.outcomes
         self.automatic_rollback.deployments = self.deployments
+        self.drift.registry, self.drift.serving, self.drift.telemetry = self.registry, self.serving, self.telemetry
         self.access.log = self.log
         self.drain.readiness, self.drain.log = self.readiness, self.log
 
@@ -104,7 +113,9 @@ def build_components(settings: Settings) -> Components:
     log = RequestLog()
     examination = Examination(contract, serving, batcher, log)
     deployments = Deployments(changes, registry, examination, telemetry, log)
+    routing = Routing()
     outcomes = Outcomes(settings.state_directory)
+    looks = Reports(settings.state_directory / "drift")
     return Components(
         settings=settings,
         contract=contract,
@@ -112,7 +123,7 @@ def build_components(settings: Settings) -> Components:
         changes=changes,
         serving=serving,
         identity=Identity(serving, registry),
-        routing=Routing(),
+        routing=routing,
         predictor=predictor,
         batcher=batcher,
         bodies=BodyReader(settings.limits.body_seconds),
@@ -126,8 +137,10 @@ def build_components(settings: Settings) -> Components:
         readiness=readiness,
         examination=examination,
         deployments=deployments,
+        experiments=Experiments(changes, examination, routing, telemetry, log),
         outcomes=outcomes,
         automatic_rollback=AutomaticRollback(settings, contract.task, serving, outcomes, deployments),
+        drift=DriftMonitor(registry, serving, telemetry, looks, settings.drift_window),
         access=Access(read_tokens(settings.tokens), settings.keyed, log),
         drain=Drain(readiness, log, settings.drain_seconds),
     )

@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from reference_service.inputs import ModelContract
-from reference_service.openapi import deployments, feedback, inference
+from reference_service.openapi import deployments, drift, experiments, feedback, inference
 from reference_service.openapi.schemas import TEXT, VERSION, reference, schemas
 from reference_service.problems import MEDIA_TYPE
 from reference_service.settings import Limits
@@ -32,6 +32,8 @@ _OPERATIONS: dict[tuple[str, str], tuple[str, str, str | None, tuple[int, ...]]]
         (400, 404, 408, 413, 415, 422, 503, 504),
     ),
     **deployments.OPERATIONS,
+    **experiments.OPERATIONS,
+    **drift.OPERATIONS,
     **feedback.OPERATIONS,
     **inference.OPERATIONS,
 }
@@ -49,7 +51,7 @@ _MEANINGS = {
     400: "The body is missing or not JSON.",
     401: "The bearer token is missing or not known.",
     403: "The bearer token's role may not do this.",
-    404: "There is no such version.",
+    404: "There is nothing of this name.",
     405: "Another method; Allow names those that are answered.",
     408: "The body did not arrive in time.",
     409: "What is in force, or in the registry, does not allow it.",
@@ -76,17 +78,20 @@ class Interface:
         responses = {_STATUS.get((method, path), "200"): self.answer(path, answer)}
         for status in sorted({*refusals, *_EVERYWHERE}):
             responses[str(status)] = _refusal(status)
+        if method == "PUT":
+            responses["201"] = {**self.answer(path, answer), "description": "There was none of this name before."}
         if path == "/health":
             responses["503"] = {**self.answer(path, "Health"), "description": "Not ready."}
         found: dict[str, Any] = {"operationId": name, "summary": summary, "responses": responses}
-        if method == "POST":
+        if method in {"POST", "PUT"}:
             found["requestBody"] = (
                 deployments.request(path)
+                or experiments.request(path)
                 or feedback.request(path, self.contract)
                 or inference.request(path, self.contract, self.limits)
                 or self.request(path)
             )
-        parameters = inference.parameters(path, self.contract)
+        parameters = experiments.parameters(path, self.limits) or inference.parameters(path, self.contract)
         if "{version}" in path:
             parameters.append({"name": "version", "in": "path", "required": True, "schema": VERSION})
         if 412 in refusals:
@@ -149,7 +154,8 @@ class Interface:
         parts["headers"] = _HEADERS
         parts["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer"}}
         known = parts.setdefault("schemas", {})
-        known.update({**schemas(self.contract, self.limits), **deployments.SCHEMAS})
+        known.update({**schemas(self.contract, self.limits), **deployments.SCHEMAS, **drift.SCHEMAS})
+        known.update(experiments.schemas(self.limits))
         known.update(feedback.schemas(self.contract, self.limits))
         known.update(inference.schemas(self.contract, self.limits))
         return found

@@ -36,6 +36,10 @@ ROUTES = {
     ("get", "/deployments"),
     ("post", "/deployments"),
     ("post", "/deployments/rollback"),
+    ("get", "/experiments"),
+    ("get", "/experiments/{name}"),
+    ("put", "/experiments/{name}"),
+    ("get", "/experiments/{name}/assignment"),
 }
 
 
