@@ -64,8 +64,13 @@ SCHEDULE = _schedule(
     Evidence("interface_document", records.InterfaceDocument, {"smoke": 1}),
     Evidence("bad_requests", records.BadRequests, {"smoke": 1}, permission="fuzz", needs=("inputs.rows",)),
     Evidence("bad_items", records.BadItems, {"smoke": 2}, permission="fuzz", needs=("inputs.rows",)),
+    Evidence("spellings", records.Spellings, {"quick": 0.5}, permission="fuzz", needs=("inputs.rows",)),
+    Evidence("batch_sizes", records.BatchSizes, {"quick": 1}, permission="fuzz", needs=("inputs.rows",)),
     Evidence("limits", records.Limits, {"smoke": 1}, permission="fuzz", needs=("inputs.rows",)),
     Evidence("cache_drill", records.CacheDrill, {"quick": 3}, needs=("cache", "inputs.rows")),
+    Evidence(
+        "concurrency", records.Concurrency, {"quick": 1}, turn="load", permission="fuzz", needs=("inputs.rows",)
+    ),
     Evidence("counters", records.Counters, {"smoke": 3}, turn="load", permission="load", needs=("inputs.rows",)),
     Evidence(
         "steady_load",

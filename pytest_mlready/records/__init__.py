@@ -34,6 +34,7 @@ from pytest_mlready.records.probes import (
     Prediction,
     Row,
 )
+from pytest_mlready.records.relations import BatchSizes, Concurrency, Spelling, Spellings
 
 __all__ = [
     "ARRAYS",
@@ -44,9 +45,11 @@ __all__ = [
     "BadItems",
     "BadRequest",
     "BadRequests",
+    "BatchSizes",
     "BrokenModel",
     "CacheDrill",
     "Closing",
+    "Concurrency",
     "Counters",
     "Drain",
     "Errored",
@@ -67,6 +70,8 @@ __all__ = [
     "Row",
     "Saturation",
     "Scrape",
+    "Spelling",
+    "Spellings",
     "StartTimeline",
     "strict_json",
 ]

@@ -1,0 +1,208 @@
+"""Checks of answers that must agree: whatever the spelling, the company, or who else asks at the moment."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+from pytest_mlready.catalogue import check
+from pytest_mlready.finding import SERVICE, Finding, Measurement, Status, failed, inconclusive, passed
+from pytest_mlready.measure.agreement import TOLERANCE, difference
+from pytest_mlready.records import Answered, BatchSizes, Concurrency, Exchange, Prediction, Spelling, Spellings
+
+UNSUPPORTED = 501
+"""How a server may refuse a coding or framing that it does not implement."""
+
+
+@check(
+    "fuzz.encoding_invariant",
+    "must",
+    remedy="Parse every body with one strict JSON parser, and give numbers one type before the model sees them.",
+)
+def encoding_invariant(spellings: Spellings) -> Finding:
+    """A body means the same in any spelling: white space, order of keys, 3.0 as 3, -0.0, 17 digits, chunks.
+
+    Clients in other languages write other digits and other white space. A service whose answer depends on them gives
+    its Java customers other scores than its Python customers, and tests in one language never see it.
+    """
+    decided = [pair for pair in spellings.pairs if _decided(pair)]
+    wrong = [(pair, what) for pair in decided if (what := _changed(pair)) is not None]
+    measured = Measurement(len(wrong), "1", n=len(decided), limit=0)
+    if wrong:
+        pair, what = wrong[0]
+        details = tuple(f"{one.spelled.exchange.case}: {how}" for one, how in wrong[1:])
+        kinds = ", ".join(dict.fromkeys(one.kind for one, _ in wrong))
+        return failed(
+            f"a row written {pair.kind} {what}; {len(wrong)} of {len(decided)} spellings change the answer ({kinds})",
+            measured,
+            details=details,
+            replay=_both(pair.plain.exchange, pair.spelled.exchange),
+        )
+    if not decided:
+        return inconclusive("no plain row was answered: nothing to compare with", measured)
+    return passed(f"{len(decided)} spellings of sample rows were answered as the plain ones", measured)
+
+
+@check(
+    "fuzz.batch_order_and_size",
+    "must",
+    remedy="Predict the whole batch in one call, or cut it at the same places where you put it together again.",
+)
+def batch_order_and_size(batch_sizes: BatchSizes) -> Finding:
+    """Every row of a batch of any size is answered as it is alone, in its place, however often it comes up.
+
+    Chunks that overlap, a buffer of 512 rows, duplicates that are dropped: such faults hit the rows at the edges of
+    large batches only, which no example ever has.
+    """
+    if not batch_sizes.batches:
+        return Finding(Status.NOT_APPLICABLE, "the service takes one row at a time")
+    alone = _known(batch_sizes.singles)
+    if not alone:
+        return inconclusive("no row of the pool was answered twice alike alone: see fuzz.deterministic")
+    for batch in batch_sizes.batches:
+        problem = _whole(batch)
+        if problem is not None:
+            return failed(problem, details=(batch.exchange.case,), replay=batch.exchange.curl(SERVICE))
+    wrong: list[tuple[Answered, int, str]] = []
+    compared = 0
+    for batch in batch_sizes.batches:
+        for at, what in _rows_compared(alone, batch):
+            compared += 1
+            if what is not None:
+                wrong.append((batch, at, what))
+    measured = Measurement(len(wrong), "1", n=compared, limit=0)
+    sizes = ", ".join(str(len(one.rows)) for one in batch_sizes.batches)
+    if wrong:
+        batch, at, what = wrong[0]
+        places = ", ".join(str(place) for one, place, _ in wrong[:8] if one is batch)
+        return failed(
+            f"in a {batch.exchange.case} row {at} differs from the same row alone: {what}; wrong rows there: {places}; "
+            f"{len(wrong)} of {compared} in batches of {sizes}",
+            measured,
+            details=tuple(f"{one.exchange.case}, row {place}: {how}" for one, place, how in wrong[1:20]),
+            replay=batch.exchange.curl(SERVICE),
+        )
+    if not compared:
+        return inconclusive("no row of a batch could be compared with its single answer", measured)
+    return passed(f"{compared} rows in batches of {sizes} are answered as alone, within {TOLERANCE:g}", measured)
+
+
+@check(
+    "fuzz.concurrent_isolation",
+    "must",
+    remedy="Keep nothing of a request in objects that requests share: no attributes, globals, reused buffers.",
+)
+def concurrent_isolation(concurrency: Concurrency) -> Finding:
+    """Rows in flight at the same time get the answers that they get alone.
+
+    When two requests share a buffer or an attribute, one customer sees another's score. It needs traffic to happen,
+    so it happens in production only.
+    """
+    alone = _known_requests(concurrency.alone)
+    if not alone:
+        return inconclusive("no request was answered twice alike alone: see fuzz.deterministic")
+    wrong: list[tuple[Answered, str]] = []
+    compared = 0
+    for one in concurrency.together:
+        if one.rows in alone:
+            compared += 1
+            what = _strayed(alone, one)
+            if what is not None:
+                wrong.append((one, what))
+    measured = Measurement(len(wrong) / max(1, compared), "ratio", n=compared, limit=0)
+    if wrong:
+        first, what = wrong[0]
+        counted = Counter(what for _, what in wrong).most_common(5)
+        return failed(
+            f"on {concurrency.connections} connections at once {len(wrong)} of {compared} answers are not those that "
+            f"the same request gets alone ({first.exchange.case}: {what})",
+            measured,
+            details=tuple(f"{count} × {how}" for how, count in counted),
+            replay=f"# {concurrency.connections} at a time, each with other rows\n{first.exchange.curl(SERVICE)}",
+        )
+    if not compared:
+        return inconclusive("nothing that was asked concurrently can be compared", measured)
+    return passed(f"{compared} answers on {concurrency.connections} connections at once are as alone", measured)
+
+
+def _decided(pair: Spelling) -> bool:
+    """Whether the plain body was answered: read, or refused by the client's fault."""
+    status = pair.plain.exchange.status
+    return pair.plain.only is not None or (status is not None and 400 <= status < 500)
+
+
+def _changed(pair: Spelling) -> str | None:
+    """What the spelling changed, None if nothing that matters."""
+    spelled, plain = pair.spelled, pair.plain
+    status = spelled.exchange.status
+    refused = status is not None and (400 <= status < 500 or (status == UNSUPPORTED and pair.optional))
+    if plain.only is None:
+        return None if refused else f"was answered {spelled.exchange.outcome}, plain {plain.exchange.outcome}"
+    if spelled.only is not None:
+        what = difference(plain.only, spelled.only)
+        return None if what is None else f"was answered otherwise: {what}"
+    if refused and pair.optional:
+        return None
+    return f"was answered {spelled.exchange.outcome}{': ' + spelled.problem if spelled.problem else ''}"
+
+
+def _known(singles: Iterable[Answered]) -> dict[int, Prediction]:
+    """The answer of each row that is answered alike whenever it is asked alone."""
+    known: dict[int, Prediction] = {}
+    unsteady: set[int] = set()
+    for one in singles:
+        row = one.rows[0]
+        if one.only is None or (row in known and difference(known[row], one.only) is not None):
+            unsteady.add(row)
+        else:
+            known[row] = one.only
+    return {row: prediction for row, prediction in known.items() if row not in unsteady}
+
+
+def _known_requests(alone: Iterable[Answered]) -> dict[tuple[int, ...], Answered]:
+    """Each request that is answered alike, with as many predictions as rows, whenever it is asked alone."""
+    known: dict[tuple[int, ...], Answered] = {}
+    unsteady: set[tuple[int, ...]] = set()
+    for one in alone:
+        before = known.setdefault(one.rows, one)
+        if len(one.predictions) != len(one.rows) or _first_difference(before, one) is not None:
+            unsteady.add(one.rows)
+    return {rows: one for rows, one in known.items() if rows not in unsteady}
+
+
+def _whole(batch: Answered) -> str | None:
+    if not batch.exchange.ok:
+        return f"a {batch.exchange.case}, all valid, was answered {batch.exchange.outcome}"
+    if batch.problem is not None:
+        return f"a {batch.exchange.case} got an answer that cannot be read: {batch.problem}"
+    if len(batch.predictions) != len(batch.rows):
+        return f"a {batch.exchange.case} got {len(batch.predictions)} predictions"
+    return None
+
+
+def _rows_compared(alone: dict[int, Prediction], batch: Answered) -> Iterator[tuple[int, str | None]]:
+    for at, (row, prediction) in enumerate(zip(batch.rows, batch.predictions, strict=True)):
+        if row in alone:
+            yield at, difference(alone[row], prediction)
+
+
+def _strayed(alone: dict[tuple[int, ...], Answered], one: Answered) -> str | None:
+    """How an answer among others differs from the one given alone, and whose it is instead if that can be told."""
+    if not one.exchange.ok or one.problem is not None:
+        return f"answered {one.exchange.outcome}{': ' + one.problem if one.problem else ''}"
+    what = _first_difference(alone[one.rows], one)
+    if what is None:
+        return None
+    owners = [rows for rows, other in alone.items() if rows != one.rows and _first_difference(other, one) is None]
+    return f"the answer of sample row {', '.join(map(str, owners[0]))}" if owners else what
+
+
+def _first_difference(first: Answered, second: Answered) -> str | None:
+    if len(first.predictions) != len(second.predictions):
+        return f"{len(second.predictions)} predictions instead of {len(first.predictions)}"
+    pairs = zip(first.predictions, second.predictions, strict=True)
+    return next((what for one, other in pairs if (what := difference(one, other)) is not None), None)
+
+
+def _both(first: Exchange, second: Exchange) -> str:
+    return f"{first.curl(SERVICE)}\n{second.curl(SERVICE)}"

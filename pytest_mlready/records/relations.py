@@ -1,0 +1,55 @@
+"""Records of related requests, whose answers must agree: one meaning in two spellings, one row in two companies."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pytest_mlready.records.probes import Answered
+
+
+@dataclass(frozen=True)
+class Spelling:
+    """One body beside another that means the same: `kind` says in what they differ.
+
+    `optional` spellings may be refused; where they are taken they mean the same nevertheless.
+    """
+
+    kind: str
+    plain: Answered
+    spelled: Answered
+    optional: bool = False
+
+
+@dataclass(frozen=True)
+class Spellings:
+    """Sample rows in other spellings: white space, order of keys, ways to write a number, framing, coding."""
+
+    pairs: tuple[Spelling, ...]
+
+
+@dataclass(frozen=True)
+class BatchSizes:
+    """A pool of distinct valid rows asked singly, and batches of several sizes drawn from it.
+
+    `rows` are positions in the pool, in a batch with repeats and in no order. `singles` hold each row once before the
+    batches and once after. `cap` is the declared most rows of a batch, `refused_at` the smallest size that the service
+    refused as too large (413, 422 or 400), which is its right.
+    """
+
+    singles: tuple[Answered, ...]
+    batches: tuple[Answered, ...]
+    cap: int | None = None
+    refused_at: int | None = None
+
+
+@dataclass(frozen=True)
+class Concurrency:
+    """Distinct rows asked by several connections at once, beside what each is answered alone.
+
+    `alone` are asked one at a time, before and after; `together` while others are in flight. `rows` are positions among
+    the rows that were asked; a batch has several.
+    """
+
+    alone: tuple[Answered, ...]
+    together: tuple[Answered, ...]
+    connections: int

@@ -1,0 +1,151 @@
+"""Relations between answers on literal records: green, red with its cause, inconclusive where nothing compares."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from pytest_mlready.checks import relations
+from pytest_mlready.finding import Status
+from pytest_mlready.records import Answered, BatchSizes, Concurrency, Spelling, Spellings
+from tests.unit.records_made import answered, batch, exchange
+
+
+def pair(plain: Answered, spelled: Answered, kind: str = "with -0.0", *, optional: bool = False) -> Spelling:
+    return Spelling(kind, plain, spelled, optional)
+
+
+class TestEncodingInvariant:
+    GREEN = pair(answered(0, 1), answered(0, 1))
+
+    @pytest.mark.parametrize(
+        "one",
+        [
+            GREEN,
+            pair(answered(status=422), answered(status=422)),
+            pair(answered(0, 1), answered(status=415), optional=True),
+            pair(answered(0, 1), answered(status=501), optional=True),
+        ],
+        ids=["agrees", "both refused", "may be refused", "not implemented"],
+    )
+    def test_same_meaning_passes(self, one: Spelling) -> None:
+        found = relations.encoding_invariant(Spellings((self.GREEN, one)))
+        assert found.status is Status.PASS
+        assert found.measurement is not None
+        assert found.measurement.n == 2
+
+    @pytest.mark.parametrize(
+        ("one", "word"),
+        [
+            (pair(answered(0, 1), answered(0, 2)), "answered otherwise: prediction 1 and 2"),
+            (pair(answered(0, 1), answered(status=422)), "was answered 422"),
+            (pair(answered(0, 1), answered(status=500), optional=True), "was answered 500"),
+            (pair(answered(0, 1), answered(0, 2), optional=True), "answered otherwise"),
+            (pair(answered(0, 1), Answered(exchange(failure="deadline"), (0,)), optional=True), "deadline"),
+            (pair(answered(0, 1), Answered(exchange(), (0,), problem="no key")), "was answered 200: no key"),
+            (pair(answered(status=422), answered(0, 1)), "was answered 200, plain 422"),
+            (pair(answered(status=422), answered(status=500)), "was answered 500, plain 422"),
+            (pair(answered(status=422), answered(status=501)), "was answered 501, plain 422"),
+        ],
+    )
+    def test_another_meaning_fails(self, one: Spelling, word: str) -> None:
+        found = relations.encoding_invariant(Spellings((self.GREEN, one)))
+        assert found.status is Status.FAIL
+        assert word in found.summary
+        assert "with -0.0" in found.summary
+        assert found.replay.count("curl") == 2
+        assert found.measurement is not None
+        assert (found.measurement.value, found.measurement.n) == (1, 2)
+
+    def test_a_plain_body_that_is_a_server_error_compares_with_nothing(self) -> None:
+        broken = pair(answered(status=500), answered(0, 1))
+        assert relations.encoding_invariant(Spellings((broken,))).status is Status.INCONCLUSIVE
+
+
+ROWS = {0: 0, 1: 1, 2: 0}
+ALONE = tuple(answered(row, label) for row, label in ROWS.items())
+
+
+class TestBatchOrderAndSize:
+    GREEN = BatchSizes((*ALONE, *ALONE), (batch([(1, 1)]), batch([(2, 0), (1, 1), (1, 1), (0, 0)])))
+
+    def test_rows_as_alone_pass(self) -> None:
+        found = relations.batch_order_and_size(self.GREEN)
+        assert found.status is Status.PASS
+        assert found.measurement is not None
+        assert found.measurement.n == 5
+
+    def test_a_row_in_the_wrong_place_fails_with_its_place(self) -> None:
+        wrong = batch([(2, 0), (1, 0), (0, 0)], case="batch of 3 rows")
+        found = relations.batch_order_and_size(replace(self.GREEN, batches=(*self.GREEN.batches, wrong)))
+        assert found.status is Status.FAIL
+        assert "batch of 3 rows row 1 differs" in found.summary
+        assert found.measurement is not None
+        assert (found.measurement.value, found.measurement.n) == (1, 8)
+
+    @pytest.mark.parametrize(
+        ("bad", "word"),
+        [
+            (Answered(exchange(422, case="batch of 3 rows"), (0, 1, 2)), "was answered 422"),
+            (Answered(exchange(failure="deadline"), (0, 1)), "deadline"),
+            (Answered(exchange(), (0, 1), problem="no list"), "cannot be read: no list"),
+            (Answered(exchange(), (0, 1), answered(0).predictions), "got 1 predictions"),
+        ],
+    )
+    def test_a_batch_without_an_answer_for_every_row_fails(self, bad: Answered, word: str) -> None:
+        found = relations.batch_order_and_size(replace(self.GREEN, batches=(*self.GREEN.batches, bad)))
+        assert found.status is Status.FAIL
+        assert word in found.summary
+
+    def test_rows_that_are_unsteady_alone_are_not_compared(self) -> None:
+        unsteady = (*ALONE, answered(1, 5))
+        wrong = BatchSizes(unsteady, (batch([(1, 9), (0, 0)]),))
+        found = relations.batch_order_and_size(wrong)
+        assert found.status is Status.PASS
+        assert found.measurement is not None
+        assert found.measurement.n == 1
+        assert relations.batch_order_and_size(replace(wrong, singles=unsteady[1:2] + unsteady[3:])).status is (
+            Status.INCONCLUSIVE
+        )
+
+    def test_without_a_batch_route_nothing_applies(self) -> None:
+        assert relations.batch_order_and_size(BatchSizes(ALONE, ())).status is Status.NOT_APPLICABLE
+
+
+class TestConcurrentIsolation:
+    PAIR = batch([(1, 1), (2, 0)])
+    GREEN = Concurrency((ALONE[0], PAIR, ALONE[0], PAIR), (ALONE[0], PAIR, PAIR), 2)
+
+    def test_answers_as_alone_pass(self) -> None:
+        found = relations.concurrent_isolation(self.GREEN)
+        assert found.status is Status.PASS
+        assert found.measurement is not None
+        assert (found.measurement.value, found.measurement.n) == (0, 3)
+
+    @pytest.mark.parametrize(
+        ("bad", "word"),
+        [
+            (answered(0, 7), "prediction 0 and 7"),
+            (batch([(1, 0), (2, 1)]), "prediction 1 and 0"),
+            (answered(0, status=500), "answered 500"),
+            (Answered(exchange(), (1, 2), answered(1).predictions), "1 predictions instead of 2"),
+        ],
+    )
+    def test_another_answer_among_others_fails(self, bad: Answered, word: str) -> None:
+        found = relations.concurrent_isolation(replace(self.GREEN, together=(*self.GREEN.together, bad)))
+        assert found.status is Status.FAIL
+        assert word in " ".join((found.summary, *found.details))
+        assert found.measurement is not None
+        assert found.measurement.value == pytest.approx(0.25)
+
+    def test_whose_answer_it_was_is_told(self) -> None:
+        alone = (answered(0, 0), answered(1, 1))
+        swapped = answered(0, 1)
+        found = relations.concurrent_isolation(Concurrency((*alone, *alone), (swapped,), 2))
+        assert found.status is Status.FAIL
+        assert "the answer of sample row 1" in found.summary
+
+    def test_what_is_unsteady_alone_shows_nothing(self) -> None:
+        unsteady = Concurrency((answered(0, 0), answered(0, 1)), (answered(0, 5),), 2)
+        assert relations.concurrent_isolation(unsteady).status is Status.INCONCLUSIVE
