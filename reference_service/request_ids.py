@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import re
-import uuid
 
 _SANE = re.compile(rb"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}\Z")
 
@@ -21,5 +21,6 @@ class RequestIds:
         return self.issue()
 
     def issue(self) -> str:
-        """A new id, unlike any other."""
-        return str(uuid.uuid4())
+        """A new id, unlike any other: a random UUID (version 4), written without the detour over an object."""
+        digits = os.urandom(16).hex()
+        return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"

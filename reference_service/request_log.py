@@ -8,7 +8,9 @@ import datetime
 import logging
 import os
 import sys
+import time
 import traceback
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -89,4 +91,11 @@ SERVER_LOGGING: dict[str, Any] = {
 
 
 def _now() -> str:
-    return datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
+    seconds, milliseconds = divmod(time.time_ns() // 1_000_000, 1000)
+    return f"{_second(seconds)}.{milliseconds:03d}+00:00"
+
+
+@lru_cache(maxsize=2)
+def _second(since_epoch: int) -> str:
+    """The date and time of day of one second, which many lines share."""
+    return datetime.datetime.fromtimestamp(since_epoch, datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S")

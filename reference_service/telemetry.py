@@ -10,7 +10,7 @@ import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from prometheus_client import (
     CollectorRegistry,
@@ -22,8 +22,10 @@ from prometheus_client import (
     multiprocess,
 )
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+from prometheus_client.metrics import MetricWrapperBase
 
 from reference_service.changes import State
+from reference_service.drift.gauges import DriftGauges
 from reference_service.inputs import ModelContract
 from reference_service.predictor import Answer
 from reference_service.registry import Snapshot
@@ -40,6 +42,20 @@ SHARE_EDGES = (0.01, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.
 VALUE_EDGES = (25.0, 50.0, 75.0, 100.0, 125.0, 150.0, 175.0, 200.0, 225.0, 250.0, 300.0, 350.0)
 
 
+Metric = TypeVar("Metric", bound=MetricWrapperBase)
+
+
+class Series(dict[tuple[object, ...], Metric]):
+    """The series of one metric by the values of its labels: finding one here is cheaper than counting in it."""
+
+    def __init__(self, metric: Metric) -> None:
+        self.metric = metric
+
+    def __missing__(self, labels: tuple[object, ...]) -> Metric:
+        found = self[labels] = self.metric.labels(*labels)
+        return found
+
+
 class Telemetry:
     """The counters of one process."""
 
@@ -50,13 +66,15 @@ class Telemetry:
         disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for every counter, of no use here
         self.registry = CollectorRegistry()
         request_labels = ["route", "method", "status", "model_version"]
-        self.requests = Counter("http_requests", "Requests answered.", request_labels, registry=self.registry)
-        self.latency = Histogram(
-            "http_request_duration_seconds",
-            "Time from a request's head to the end of its answer.",
-            ["route", "method"],
-            buckets=LATENCY_EDGES,
-            registry=self.registry,
+        self.requests = Series(Counter("http_requests", "Requests answered.", request_labels, registry=self.registry))
+        self.latency = Series(
+            Histogram(
+                "http_request_duration_seconds",
+                "Time from a request's head to the end of its answer.",
+                ["route", "method"],
+                buckets=LATENCY_EDGES,
+                registry=self.registry,
+            )
         )
         self.in_flight = self._gauge("http_requests_in_flight", "Requests being answered now.")
         self.queued = self._gauge("prediction_queue_requests", "Requests waiting for the model now.")
@@ -69,15 +87,17 @@ class Telemetry:
             buckets=(1, 2, 4, 8, 16, 32, 64, 128),
             registry=self.registry,
         )
-        self.predictions = Counter(
-            "predictions", "Rows predicted, by class.", ["model_version", "prediction"], registry=self.registry
+        self.predictions = Series(
+            Counter("predictions", "Rows predicted, by class.", ["model_version", "prediction"], registry=self.registry)
         )
-        self.outputs = Histogram(
-            "prediction_output",
-            "Probability of the last class, or predicted value.",
-            ["model_version"],
-            buckets=SHARE_EDGES if contract.classes else VALUE_EDGES,
-            registry=self.registry,
+        self.outputs = Series(
+            Histogram(
+                "prediction_output",
+                "Probability of the last class, or predicted value.",
+                ["model_version"],
+                buckets=SHARE_EDGES if contract.classes else VALUE_EDGES,
+                registry=self.registry,
+            )
         )
         labels = ["metric", "model_version"]
         self.live = self._gauge("model_live_quality", "Quality by the labels that came back.", labels, "livemostrecent")
@@ -85,11 +105,12 @@ class Telemetry:
             "model_live_quality_labels", "Labels it is made of.", ["model_version"], "livemostrecent"
         )
         self.changes = Counter("model_changes", "Changes of what serves.", ["action"], registry=self.registry)
+        self.drift = DriftGauges(self.registry)
         self.in_force = ServingCollector()
         self.registry.register(self.in_force)
         # Known from the start: a rate over a series that appears only with its first event misses that event.
         self.shed_requests.labels("queue")
-        for action in ("promote", "rollback"):
+        for action in ("promote", "rollback", "experiment"):
             self.changes.labels(action)
 
     def started(self) -> None:
@@ -100,14 +121,14 @@ class Telemetry:
         """A request was answered."""
         self.in_flight.dec()
         method = self.method_label(method)
-        self.requests.labels(route, method, str(status), version).inc()
-        self.latency.labels(route, method).observe(seconds)
+        self.requests[route, method, status, version].inc()
+        self.latency[route, method].observe(seconds)
 
     def predicted(self, version: str, answers: Sequence[Answer]) -> None:
         """Rows were predicted."""
-        output = self.outputs.labels(version)
+        output = self.outputs[version,]
         for answer in answers:
-            self.predictions.labels(version, self.prediction_label(answer)).inc()
+            self.predictions[version, self.prediction_label(answer)].inc()
             output.observe(self.output(answer))
 
     def queue(self, length: int) -> None:
