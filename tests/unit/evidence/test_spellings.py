@@ -10,8 +10,9 @@ import pytest
 
 from pytest_mlready.evidence.spellings import variants
 from pytest_mlready.protocols.json_mapping import JsonMapping
+from pytest_mlready.records import Row
 
-ROWS = (
+ROWS: tuple[Row, ...] = (
     {"area": 1001.1, "depth": -0.1, "count": 3, "kind": "a"},
     {"area": 20.3, "depth": 0.7, "count": 5, "kind": "b"},
     {"area": 77.2, "depth": 0.6, "count": 4, "kind": "a"},
@@ -70,7 +71,7 @@ def test_all_kinds_are_there() -> None:
 
 
 def test_a_row_wholly_of_integers_is_among_them() -> None:
-    rows = tuple({"area": row["area"], "depth": row["depth"]} for row in ROWS)
+    rows: tuple[Row, ...] = tuple({"area": row["area"], "depth": row["depth"]} for row in ROWS)
     integers = [one for one in variants(MAPPINGS["array"], rows, 0) if one.kind == "with whole numbers as integers"]
     assert json.loads(integers[0].body) == {"features": [1001, 0]}
     assert all(type(value) is int for value in json.loads(integers[0].body)["features"])
