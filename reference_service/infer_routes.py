@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from reference_service.components import Components
+from reference_service.fast_path import Endpoint
 from reference_service.open_inference import BINARY_DATA, OpenInference
 from reference_service.predict_routes import PredictRoutes
 from reference_service.problems import Problem
 from reference_service.registry import Snapshot
 from reference_service.request_body import JSON_TYPE
 
-Endpoint = Callable[[Request], Awaitable[Response]]
 BYTES_TYPE = "application/octet-stream"
 JSON_LENGTH = "Inference-Header-Content-Length"
 MODEL = "/v2/models/{name}"

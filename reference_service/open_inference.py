@@ -8,14 +8,14 @@ the protocol has it, and optional members may be null, because generated clients
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
 from reference_service import strict_json, tensors
-from reference_service.inputs import Asked, ModelContract, RowValidator
+from reference_service.inputs import MOST_FAULTS, Asked, ModelContract, RowValidator
 from reference_service.predictor import Answer
 from reference_service.problems import Fault, Problem, invalid
 from reference_service.settings import Limits
@@ -131,7 +131,9 @@ class OpenInference:
 
     def explain(self, text: bytes) -> Problem:
         """Why the JSON was not decoded."""
-        strict_json.examine(text, self.limits.nesting)
+        value = strict_json.examine(text, self.limits.nesting)
+        if faults := [Fault(path, "must be a finite number") for path in _not_finite(value, "$")]:
+            return invalid(*faults[:MOST_FAULTS])
         place = None
         try:
             self.decoder.decode(text)
@@ -139,6 +141,17 @@ class OpenInference:
             place = _PLACE.search(str(error))
         path = place[1] if place else "$"
         return invalid(Fault(path, "is of the wrong type, or has a member that is missing or unknown"))
+
+
+def _not_finite(value: object, path: str) -> Iterator[str]:
+    if isinstance(value, strict_json.OutOfRange):
+        yield path
+    elif isinstance(value, list):
+        for i, item in enumerate(value):
+            yield from _not_finite(item, f"{path}[{i}]")
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from _not_finite(item, f"{path}.{strict_json.printable(key)}")
 
 
 def _colons(request: InferRequest) -> int:

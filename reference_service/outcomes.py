@@ -9,6 +9,7 @@ power cut may take the last moments with it, and in return nothing here waits fo
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sqlite3
 import threading
 import time
@@ -117,7 +118,8 @@ class Outcomes:
 
     def close(self) -> None:
         """Write what is left and let go of the file."""
-        self.flush()
+        with contextlib.suppress(sqlite3.Error):
+            self.flush()
         with self.lock:
             if self.connection is not None:
                 self.connection.close()
