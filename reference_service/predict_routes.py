@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from reference_service.components import Components
+from reference_service.deadline import Deadline
 from reference_service.inputs import Asked
 from reference_service.predictor import Answer
 from reference_service.problems import Problem
@@ -68,6 +68,7 @@ class PredictRoutes:
         """What there is to know of an answer later. A label can come for one row only: it names no row of many."""
         parts = self.components
         parts.telemetry.predicted(choice.version, answers)
+        parts.drift.observe(asked.rows)
         if len(answers) == 1:
             parts.outcomes.predicted(request.scope["request_id"], choice.version, answers[0])
 
@@ -77,8 +78,11 @@ class PredictRoutes:
         Raises:
             Problem: 503 shed, 504 out of time.
         """
+        parts = self.components
+        if parts.predictor.at_once(snapshot, rows):
+            return await parts.batcher.submit(snapshot, rows)  # which will not wait
         try:
-            async with asyncio.timeout(self.limits.deadline_seconds):
-                return await self.components.batcher.submit(snapshot, rows)
+            with Deadline(self.limits.deadline_seconds):
+                return await parts.batcher.submit(snapshot, rows)
         except TimeoutError:
             raise Problem(504, "deadline-exceeded", "The model did not answer in time.") from None

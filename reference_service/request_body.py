@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 from starlette.requests import ClientDisconnect, Request
 
+from reference_service.deadline import Deadline
 from reference_service.problems import Problem
 
 JSON_TYPE = "application/json"
@@ -30,11 +31,11 @@ class BodyReader:
             Problem: 400 empty, 408 too slow, 413 too large (declared or sent), 415 not plain JSON.
             ClientDisconnect: the client went away.
         """
-        if not required and not self.declared(request):
+        if not required and not declared(dict(request.scope["headers"])):
             return b""
         self.check_headers(request, limit, types)
         try:
-            async with asyncio.timeout(self.seconds):
+            with Deadline(self.seconds):
                 content = await self.collect(request, limit)
         except TimeoutError:
             detail = f"The body did not arrive within {self.seconds:g} seconds."
@@ -43,25 +44,19 @@ class BodyReader:
             raise Problem(400, "body-missing", "This path needs a JSON body.")
         return content
 
-    def declared(self, request: Request) -> bool:
-        """Whether the headers announce a body."""
-        return request.headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers
-
     def check_headers(self, request: Request, limit: int, types: Sequence[str]) -> None:
         """Refuse by the headers alone what they already give away."""
-        headers = request.headers
-        length = headers.get("content-length")
-        if not self.declared(request):
+        headers: dict[bytes, bytes] = dict(request.scope["headers"])
+        length = headers.get(b"content-length")
+        if not declared(headers):
             raise Problem(400, "body-missing", "This path needs a JSON body.")
         if length is not None and int(length) > limit:  # the HTTP parser admits only digits here
             raise self.too_large(limit)
-        coding = headers.get("content-encoding", "identity").strip().lower()
-        if coding != "identity":
+        if headers.get(b"content-encoding", b"identity").strip().lower() != b"identity":
             detail = "Send the body without a content coding."
             raise Problem(415, "unsupported-coding", detail, headers={"Accept-Encoding": "identity"})
-        media_type, _, parameters = headers.get("content-type", "").partition(";")
-        charset = parameters.partition("charset=")[2].strip(' "').lower()
-        if media_type.strip().lower() not in types or charset not in {"", "utf-8", "utf8"}:
+        media_type, charset = content_type(headers.get(b"content-type", b""))
+        if media_type not in types or charset not in {"", "utf-8", "utf8"}:
             detail = f"Send the body as {JSON_TYPE} in UTF-8."
             raise Problem(415, "unsupported-media-type", detail, headers={"Accept-Post": JSON_TYPE})
 
@@ -84,3 +79,15 @@ class BodyReader:
     def too_large(self, limit: int) -> Problem:
         """The refusal of a body over its limit."""
         return Problem(413, "body-too-large", f"The body may have at most {limit} bytes.")
+
+
+def declared(headers: Mapping[bytes, bytes]) -> bool:
+    """Whether the headers announce a body."""
+    return headers.get(b"content-length", b"0") != b"0" or b"transfer-encoding" in headers
+
+
+@lru_cache(64)
+def content_type(value: bytes) -> tuple[str, str]:
+    """The media type and the charset, if any, of a Content-Type; clients send very few different ones."""
+    media_type, _, parameters = value.decode("latin-1").partition(";")
+    return media_type.strip().lower(), parameters.partition("charset=")[2].strip(' "').lower()
