@@ -107,6 +107,7 @@ def _lifespan(components: Components) -> Callable[[FastAPI], AbstractAsyncContex
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         components.serving.start()
+        components.rate_limit.start()
         components.batcher.start()
         state = components.serving.state()
         components.outcomes.start()

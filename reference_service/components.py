@@ -29,6 +29,7 @@ from reference_service.outcomes import Outcomes
 from reference_service.predictor import Predictor
 from reference_service.presenter import Presenter
 from reference_service.problems import ProblemRenderer
+from reference_service.rate_limit import RateLimit
 from reference_service.readiness import Readiness
 from reference_service.registry import Registry
 from reference_service.request_body import BodyReader
@@ -38,6 +39,7 @@ from reference_service.routing import Routing
 from reference_service.serving import Serving
 from reference_service.settings import Settings
 from reference_service.telemetry import Telemetry
+from reference_service.trace_context import Traces
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,8 @@ class Components:
     automatic_rollback: AutomaticRollback
     drift: DriftMonitor
     access: Access
+    rate_limit: RateLimit
+    traces: Traces
     drain: Drain
     envelope: type[Envelope] = Envelope
 
@@ -142,5 +146,7 @@ def build_components(settings: Settings) -> Components:
         automatic_rollback=AutomaticRollback(settings, contract.task, serving, outcomes, deployments),
         drift=DriftMonitor(registry, serving, telemetry, looks, settings.drift_window),
         access=Access(read_tokens(settings.tokens), settings.keyed, log),
+        rate_limit=RateLimit(settings.rate_limit, settings.rate_burst, settings.state_directory),
+        traces=Traces(),
         drain=Drain(readiness, log, settings.drain_seconds),
     )

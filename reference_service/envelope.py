@@ -1,4 +1,4 @@
-"""What every request gets, whatever its route: an id, a count, a log line, the version in its headers, and an answer.
+"""What every request gets, whatever its route: ids, a count, a log line, its rate, the version, and an answer.
 
 Pure ASGI: Starlette's BaseHTTPMiddleware would triple the cost of a request.
 """
@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from reference_service.rate_limit import EXEMPT, too_many
+from reference_service.request_log import Entry, now
 from reference_service.telemetry import UNMATCHED
 
 if TYPE_CHECKING:
@@ -33,7 +35,11 @@ class Envelope:
             return
         exchange = Exchange(self.components, scope, send)
         try:
-            await self.app(scope, receive, exchange.send)
+            early = exchange.early()
+            if early > 0:
+                await exchange.refuse(early, receive)
+            else:
+                await self.app(scope, receive, exchange.send)
         except Exception as error:
             await exchange.fail(error, receive)
         finally:
@@ -49,10 +55,24 @@ class Exchange:
         self.pass_on = send
         self.began = time.perf_counter()
         self.request_id = components.request_ids.identify(scope["headers"])
+        self.trace = components.traces.enter(scope["headers"])
         self.status = CLIENT_LEFT
         self.finished = False
         scope["request_id"], scope["in_force"] = self.request_id, components.serving.state()
         components.telemetry.started()
+
+    def early(self) -> float:
+        """By how many seconds the request exceeds its client's rate."""
+        limit = self.components.rate_limit
+        if not limit.enabled or self.scope["path"] in EXEMPT:
+            return 0.0
+        return limit.wait(self.components.access.client(self.scope))
+
+    async def refuse(self, early: float, receive: Receive) -> None:
+        """Answer a request that exceeds its client's rate."""
+        self.components.telemetry.rate_limited()
+        refusal = self.components.problems.render(too_many(early), self.request_id)
+        await refusal(self.scope, receive, self.send)
 
     async def send(self, message: Message) -> None:
         """Pass a part of the answer on; count before its last byte leaves, so that who has it finds it counted."""
@@ -69,6 +89,7 @@ class Exchange:
             (b"x-request-id", self.request_id.encode()),
             (b"x-model-version", self.version().encode()),
             (b"x-generation", b"%d" % self.scope["in_force"].generation),
+            (b"traceparent", self.trace.header),
         ]
         if self.components.readiness.draining:
             headers.append((b"connection", b"close"))
@@ -99,4 +120,20 @@ class Exchange:
             self.components.automatic_rollback.answered(version, self.status)
         self.components.telemetry.finished(route, method, self.status, version, seconds)
         method = self.components.telemetry.method_label(method)
-        self.components.log.request(self.request_id, method, route, self.status, seconds, version)
+        level = "error" if self.status >= 500 else "info"
+        choice: Choice | None = self.scope.get("answered")
+        variant = None if choice is None else choice.variant
+        entry = Entry(
+            now(),
+            level,
+            self.request_id,
+            self.trace.trace_id,
+            method,
+            route,
+            self.status,
+            round(seconds * 1000, 3),
+            version,
+            variant,
+            self.scope["in_force"].generation,
+        )
+        self.components.log.request(entry)

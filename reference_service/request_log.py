@@ -17,16 +17,22 @@ import msgspec
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """What is written of one request. `status` 499 is a client that left before its answer."""
+    """What is written of one request. `status` 499 is a client that left before its answer.
+
+    `variant` is that of the experiment that chose the version, if one did. Who asked is not written.
+    """
 
     time: str
     level: str
     request_id: str
+    trace_id: str
     method: str
     route: str
     status: int
     duration_ms: float
     model_version: str
+    variant: str | None
+    generation: int
 
 
 class RequestLog:
@@ -36,10 +42,9 @@ class RequestLog:
         self.descriptor = descriptor
         self.lines: list[bytes] = []
 
-    def request(self, request_id: str, method: str, route: str, status: int, seconds: float, version: str) -> None:
+    def request(self, entry: Entry) -> None:
         """A request was answered."""
-        level = "error" if status >= 500 else "info"
-        self.line(Entry(_now(), level, request_id, method, route, status, round(seconds * 1000, 3), version))
+        self.line(entry)
 
     def failure(self, request_id: str, error: BaseException) -> None:
         """The server failed: where and with what kind of error, without its text, which may quote the input."""
@@ -49,7 +54,7 @@ class RequestLog:
 
     def event(self, event: str, **fields: Any) -> None:
         """Something happened that is not a request."""
-        self.line({"time": _now(), "level": "error" if event == "failure" else "info", "event": event, **fields})
+        self.line({"time": now(), "level": "error" if event == "failure" else "info", "event": event, **fields})
 
     def line(self, content: object) -> None:
         """Add a line, to be written soon."""
@@ -75,7 +80,7 @@ class JsonFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """One record as a line."""
-        fields = {"time": _now(), "level": record.levelname.lower(), "event": "server", "message": record.getMessage()}
+        fields = {"time": now(), "level": record.levelname.lower(), "event": "server", "message": record.getMessage()}
         if record.exc_info and record.exc_info[0] is not None:
             fields["error"] = record.exc_info[0].__name__
         return msgspec.json.encode(fields).decode()
@@ -90,7 +95,8 @@ SERVER_LOGGING: dict[str, Any] = {
 }
 
 
-def _now() -> str:
+def now() -> str:
+    """The time as it is written, in UTC."""
     seconds, milliseconds = divmod(time.time_ns() // 1_000_000, 1000)
     return f"{_second(seconds)}.{milliseconds:03d}+00:00"
 

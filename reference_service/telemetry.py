@@ -81,6 +81,9 @@ class Telemetry:
         self.shed_requests = Counter(
             "requests_shed", "Requests refused in overload.", ["reason"], registry=self.registry
         )
+        self.limited_requests = Counter(
+            "requests_rate_limited", "Requests refused because their client sends too many.", registry=self.registry
+        )
         self.calls = Histogram(
             "model_call_rows",
             "Rows answered by one call of the model.",
@@ -138,6 +141,10 @@ class Telemetry:
     def shed(self, reason: str) -> None:
         """A request was refused to protect the others."""
         self.shed_requests.labels(reason).inc()
+
+    def rate_limited(self) -> None:
+        """A request was refused because its client sends too many."""
+        self.limited_requests.inc()
 
     def model_call(self, rows: int) -> None:
         """The model is called once for some rows."""

@@ -28,7 +28,7 @@ from reference_service.problems import Fault, Problem, ProblemRenderer
 from reference_service.readiness import Readiness
 from reference_service.registry import Record, Snapshot
 from reference_service.request_ids import RequestIds
-from reference_service.request_log import RequestLog
+from reference_service.request_log import Entry, RequestLog
 from reference_service.routing import Choice, Routing
 from reference_service.settings import Limits, Settings
 from tests.defects.planting import defect
@@ -268,8 +268,8 @@ def the_log_names_no_request(components: Components) -> Components:
     """A line a request, and none says which."""
 
     class Nameless(RequestLog):
-        def request(self, request_id: str, method: str, route: str, status: int, seconds: float, version: str) -> None:
-            super().request("-", method, route, status, seconds, version)
+        def request(self, entry: Entry) -> None:
+            super().request(msgspec.structs.replace(entry, request_id="-"))
 
     return replace(components, log=Nameless())
 
