@@ -14,7 +14,7 @@ import contextlib
 import math
 from collections.abc import Sequence
 
-from reference_service.drift.panel import Panel
+from reference_service.drift.panel import Panel, unknown
 from reference_service.drift.profile import FILE_NAME, Profile, Row
 from reference_service.drift.reports import Report, Reports, union, verdict
 from reference_service.drift.window import Window
@@ -96,5 +96,7 @@ class DriftMonitor:
 
     def seen(self, version: str) -> Report:
         """What all workers see of the version that serves; blocks."""
-        own = self.report if self.report.model_version == version else Report(version)
+        own = self.report
+        if own.model_version != version:  # so new that nothing was looked at yet
+            own = Report(version, features=[unknown(finding.name) for finding in own.features])
         return union(own, self.reports.others())

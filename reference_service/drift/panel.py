@@ -69,11 +69,12 @@ class Panel:
         """
         counted = self.counted(rows)
         if not counted:
-            return [Finding(feature.name, TOO_FEW, 0.0, "none", 0) for feature in self.profile.features]
+            return [unknown(feature.name) for feature in self.profile.features]
         findings = []
         for tests, column in zip(self.tests, zip(*counted, strict=True), strict=True):
             findings.append(self.finding(tests, column))
-            time.sleep(pause)
+            if pause:
+                time.sleep(pause)
         return findings
 
     def counted(self, rows: Sequence[Row]) -> Sequence[Row]:
@@ -97,6 +98,11 @@ class Panel:
     def smallest_shift(self, n: int) -> float:
         """What a look at n distinct rows excludes: the shift that it would have seen with 99% probability."""
         return smallest_shift(n, self.profile.rows, self.share / NumericTests.count)
+
+
+def unknown(name: str) -> Finding:
+    """A feature of which no row was seen."""
+    return Finding(name, TOO_FEW, 0.0, "none", 0)
 
 
 def smallest_shift(n: int, m: int, level: float) -> float:

@@ -6,6 +6,7 @@ do not count. Nothing here survives the instance, so nothing waits for the disk.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -56,10 +57,11 @@ class Reports:
         for path in self.directory.glob("*.json"):
             if path.stem == str(os.getpid()):
                 continue
-            if Path("/proc", path.stem).exists():
-                found.append(msgspec.json.decode(path.read_bytes(), type=Report))
-            else:
+            if not Path("/proc", path.stem).exists():
                 path.unlink(missing_ok=True)
+                continue
+            with contextlib.suppress(FileNotFoundError):  # another worker just removed it
+                found.append(msgspec.json.decode(path.read_bytes(), type=Report))
         return found
 
     def file(self, process: int) -> Path:
