@@ -57,6 +57,8 @@ class Examination:
         """
         if sha256 is not None and sha256 != record.sha256:
             raise Problem(409, "other-digest", "The artifact of this version has another sha256 than the one given.")
+        if record.metadata["version"] != record.version:
+            raise Problem(409, "other-version", "The metadata of this version are those of another one.")
         if _interface(ModelContract.of(record.metadata, record.golden)) != _interface(self.contract):
             raise Problem(409, "other-interface", "This version takes other inputs or gives other outputs.")
 

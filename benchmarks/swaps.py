@@ -1,0 +1,278 @@
+"""Promote and roll back under load: `python benchmarks/swaps.py [--quick] [--swaps N] [--workers N] [--json FILE]`.
+
+One admin swaps two versions without a pause, while clients ask single rows (on kept and on fresh connections) and
+batches of 512 rows. Every answer is compared with what both versions answer when they are asked by name, byte for byte
+but for its request id. After each acknowledgement one request goes to every single worker, and more go out on fresh
+connections: all of them have to be answered by the new version.
+
+Every worker is seen because the kernel tells which process holds the other end of a connection (`/proc`): one kept
+connection is pinned to each worker, so none can hide behind the others as it could from a client that only opens fresh
+connections and hopes.
+
+Must hold: nothing failed, nothing mixed, nothing stale, the same bytes after every rollback, every worker asked.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import tempfile
+import threading
+import time
+from bisect import bisect_right
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from live_server import (
+    Answer,
+    Connection,
+    Live,
+    admin,
+    connection_to_each_worker,
+    held_out_rows,
+    percentile,
+    request,
+    running,
+)
+
+from reference_service.train import train_missing
+
+MODEL = "breast-cancer"
+VERSIONS = ("1.0.0", "2.0.0")
+BATCH = 512
+REQUEST_ID = re.compile(rb'"request_id":"[^"]*"')
+
+
+@dataclass
+class Timeline:
+    """What the admin did: generations by the time their change was asked for, and acknowledged."""
+
+    version_of: dict[int, str] = field(default_factory=dict)
+    asked: list[float] = field(default_factory=list)
+    acknowledged: list[float] = field(default_factory=list)
+
+    def allowed(self, answer: Answer) -> range:
+        """The generations in which an answer may have been made, by nothing but the times of all messages.
+
+        From the last one that was acknowledged before the request left, to the last that was asked for before the
+        answer arrived.
+        """
+        first = bisect_right(self.acknowledged, answer.sent)
+        last = bisect_right(self.asked, answer.received)
+        return range(first, last + 1)
+
+
+@dataclass
+class Question:
+    """A request, and the bytes with which each version answers it."""
+
+    content: bytes
+    answers: dict[str, bytes]
+
+
+@dataclass
+class Seen:
+    """What one client saw."""
+
+    answers: list[tuple[Question, Answer]] = field(default_factory=list)
+    failures: Counter[str] = field(default_factory=Counter)
+
+
+def main() -> int:
+    """Swap, judge, print a table, and return 1 if a target is missed."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--swaps", type=int, help="how many (1000)")
+    parser.add_argument("--workers", type=int, default=4)
+    parser.add_argument("--quick", action="store_true", help="40 swaps")
+    parser.add_argument("--json", type=Path, help="also write the figures here")
+    options = parser.parse_args()
+    swaps = options.swaps or (40 if options.quick else 1000)
+    with tempfile.TemporaryDirectory() as directory:
+        models = Path(directory, "models")
+        train_missing(models)
+        with running(models, Path(directory, "state"), options.workers) as live:
+            figures = measured(live, models, swaps, options.workers)
+    for name, value in figures.items():
+        print(f"{name:<52} {value}")
+    if options.json:
+        options.json.write_text(json.dumps(figures, indent=1))
+    must_be_none = ("failed", "mixed", "stale", "other bytes", "workers not asked after a change", "swaps refused")
+    return int(any(figures[name] for name in must_be_none))
+
+
+def measured(live: Live, models: Path, swaps: int, workers: int) -> dict[str, Any]:
+    """All figures of one run."""
+    rows = held_out_rows(models, MODEL)
+    pinned = connection_to_each_worker(live, workers)
+    singles = [asked(pinned, "/predict", {"features": row}) for row in rows[:64]]
+    batches = [asked(pinned, "/predict/batch", {"instances": (rows * 4)[start : start + BATCH]}) for start in (0, 1)]
+    timeline = Timeline({0: VERSIONS[0]})
+    clients = [Seen() for _ in range(6)]
+    stop = threading.Event()
+    kinds = [(singles, False), (singles, False), (singles, True), (singles, True), (batches, False), (batches, True)]
+    threads = [
+        threading.Thread(target=keep_asking, args=(live, questions, seen, stop, fresh))
+        for seen, (questions, fresh) in zip(clients, kinds, strict=True)
+    ]
+    for thread in threads:
+        thread.start()
+    began = time.monotonic()
+    probes = Seen()
+    asked_workers: Counter[int] = Counter()
+    refused = swap(live, timeline, swaps, singles, pinned, probes, asked_workers)
+    seconds = time.monotonic() - began
+    stop.set()
+    for thread in threads:
+        thread.join()
+    return judged([*clients, probes], timeline, refused, asked_workers, swaps, seconds)
+
+
+def asked(pinned: dict[int, Connection], path: str, body: dict[str, Any]) -> Question:
+    """A question with the answers of both versions, which every worker gives byte for byte the same."""
+    answers: dict[str, bytes] = {}
+    for version in VERSIONS:
+        content = request("POST", path, {**body, "model_version": version})
+        found = {without_id(connection.ask(content).body) for connection in pinned.values()}
+        if len(found) != 1:
+            raise RuntimeError(f"workers disagree on an answer of {version}")
+        (answers[version],) = found
+    if path == "/predict/batch":
+        told_apart(*(json.loads(answer)["predictions"] for answer in answers.values()))
+    return Question(request("POST", path, body), answers)
+
+
+def told_apart(first: list[Any], second: list[Any]) -> None:
+    """Both versions answer every single row differently: else a mixed batch could go unseen."""
+    same = sum(one == other for one, other in zip(first, second, strict=True))
+    if same:
+        raise RuntimeError(f"the versions give {same} rows the same answer")
+
+
+def without_id(body: bytes) -> bytes:
+    """An answer but for what no two answers share."""
+    return REQUEST_ID.sub(b'"request_id":""', body)
+
+
+def keep_asking(live: Live, questions: list[Question], seen: Seen, stop: threading.Event, fresh: bool) -> None:
+    """One client that asks without a pause."""
+    connection = Connection(live.port)
+    turn = 0
+    while not stop.is_set():
+        question = questions[turn % len(questions)]
+        turn += 1
+        try:
+            if fresh:
+                connection.close()
+                connection = Connection(live.port)
+            seen.answers.append((question, connection.ask(question.content)))
+        except OSError as error:
+            seen.failures[type(error).__name__] += 1
+            connection = Connection(live.port)
+    connection.close()
+
+
+def swap(
+    live: Live,
+    timeline: Timeline,
+    swaps: int,
+    questions: list[Question],
+    pinned: dict[int, Connection],
+    probes: Seen,
+    asked_workers: Counter[int],
+) -> int:
+    """Promote and roll back in turn; after each acknowledgement ask every worker. Return how many were refused."""
+    controls = Connection(live.port)
+    refused = 0
+    for i in range(swaps):
+        promote = i % 2 == 0
+        order = admin("/deployments", {"version": VERSIONS[1]}) if promote else admin("/deployments/rollback")
+        timeline.asked.append(time.monotonic())
+        answer = controls.ask(order)
+        timeline.acknowledged.append(answer.received)
+        found = answer.json()
+        if answer.status != 200 or found["generation"] != i + 1 or found["to"] != VERSIONS[promote]:
+            refused += 1
+        timeline.version_of[i + 1] = VERSIONS[promote]
+        question = questions[i % len(questions)]
+        fresh = [Connection(live.port) for _ in range(2)]
+        for connection in (*pinned.values(), *fresh):  # all are on their way before the first answer is read
+            connection.socket.sendall(question.content)
+        for worker, connection in pinned.items():
+            probes.answers.append((question, connection.answer(answer.received)))
+            asked_workers[worker] += 1
+        for connection in fresh:
+            probes.answers.append((question, connection.answer(answer.received)))
+        for connection in fresh:
+            connection.close()
+    controls.close()
+    return refused
+
+
+def judged(
+    seen: list[Seen],
+    timeline: Timeline,
+    refused: int,
+    asked_workers: Counter[int],
+    swaps: int,
+    seconds: float,
+) -> dict[str, Any]:
+    """The figures."""
+    failures: Counter[str] = Counter()
+    count: Counter[str] = Counter()
+    stale = mixed = other = wrong_headers = 0
+    examples: list[str] = []
+    for one in seen:
+        failures.update(one.failures)
+        for question, answer in one.answers:
+            count["batches" if b"/predict/batch" in question.content[:30] else "singles"] += 1
+            if answer.status != 200:
+                failures[str(answer.status)] += 1
+                examples.append(answer.body[:200].decode())
+                continue
+            body = without_id(answer.body)
+            made_by = next((version for version, known in question.answers.items() if known == body), None)
+            if made_by is None:
+                verdict = of_rows(question, answer)
+                mixed += verdict == "mixed"
+                other += verdict == "other"
+                continue
+            allowed = timeline.allowed(answer)
+            stale += made_by not in {timeline.version_of.get(generation) for generation in allowed}
+            stale += answer.generation not in allowed
+            wrong_headers += answer.version != made_by or timeline.version_of.get(answer.generation) != made_by
+    acks = [1000 * (end - begin) for begin, end in zip(timeline.asked, timeline.acknowledged, strict=True)]
+    return {
+        "swaps": swaps,
+        "seconds": round(seconds, 1),
+        "single answers": count["singles"],
+        f"batches of {BATCH} rows": count["batches"],
+        "failed": sum(failures.values()),
+        "failures": dict(failures),
+        "examples of failures": examples[:3],
+        "mixed": mixed,
+        "stale": stale,
+        "other bytes": other + wrong_headers,
+        "swaps refused": refused,
+        "requests to each worker after an acknowledgement": sorted(asked_workers.values()),
+        "workers not asked after a change": sum(found < swaps for found in asked_workers.values()),
+        "acknowledgement p50 ms": round(percentile(acks, 0.5), 1),
+        "acknowledgement p99 ms": round(percentile(acks, 0.99), 1),
+        "acknowledgement max ms": round(max(acks), 1),
+    }
+
+
+def of_rows(question: Question, answer: Answer) -> str:
+    """Whether an answer that no version gives is a mixture of both, row by row, or something else."""
+    found = answer.json().get("predictions")
+    known = [json.loads(each).get("predictions") for each in question.answers.values()]
+    if found is None or len(found) != len(known[0]):
+        return "other"
+    fits = all(row in (one, other) for row, one, other in zip(found, known[0], known[1], strict=True))
+    return "mixed" if fits else "other"
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
