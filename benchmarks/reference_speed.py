@@ -24,11 +24,13 @@ from http.client import HTTPConnection
 from pathlib import Path
 
 import joblib
+import msgspec
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.pipeline import make_pipeline
 from wrk import Measured, load, write_script
 
 from reference_service import manifest, train
+from reference_service.access import Token, TokenFile
 from reference_service.recipes import RECIPES, SEED
 from reference_service.registry import Registry
 
@@ -122,7 +124,7 @@ def commands(directory: Path) -> dict[str, tuple[list[str], dict[str, str]]]:
     """How each server is started, and the headers that its requests have beside those of all."""
     joined, tokens = directory / "model.joblib", directory / "tokens"
     joblib.dump(Registry(directory, MODEL).load(VERSION).estimator, joined)
-    tokens.write_text(f"{TOKEN} predict benchmark\n")
+    tokens.write_bytes(msgspec.json.encode(TokenFile((Token.of("benchmark", ["predict"], TOKEN),))))
     served = [sys.executable, "-m", "reference_service", "--port", "{port}", "--state", f"{directory}/{{port}}"]
     served += ["--model", MODEL, "--models", str(directory), "--tokens", str(tokens), "--keyed"]
     onnx = [*served, "--engine", "onnx"]
