@@ -68,7 +68,7 @@ def create_app(components: Components) -> FastAPI:
         ("POST", "/feedback"): feedback.label,
         **InferRoutes(components, predict).endpoints(),
     }
-    interface = Interface(components.contract, components.settings.limits)
+    interface = Interface(components.contract, components.settings)
     endpoints["GET", "/openapi.json"] = _document(app, interface)
     for (method, path), endpoint in endpoints.items():
         app.router.routes.append(Templated(path, endpoint, method))

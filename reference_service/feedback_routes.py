@@ -33,8 +33,9 @@ class FeedbackRoutes:
         self.decoder = msgspec.json.Decoder(Feedback)
 
     async def label(self, request: Request) -> Response:
-        """POST /feedback."""
+        """POST /feedback. Labels can roll a version back, so they need what predicting needs."""
         parts = self.components
+        parts.access.check_predicting(request)
         asked = self.asked(await parts.bodies.read(request, self.limits.single_body_bytes))
         labelled = await self.labelled(asked.request_id, asked.label)
         return parts.presenter.response(labelled, 202)

@@ -90,6 +90,7 @@ class InferRoutes:
     async def infer(self, request: Request) -> Response:
         """POST /v2/models/{name}/infer and of one version of it."""
         parts = self.components
+        parts.access.check_predicting(request)
         self.check_name(request)
         length = request.headers.get(JSON_LENGTH)
         types = ("", JSON_TYPE) if length is None else ("", JSON_TYPE, BYTES_TYPE)  # Triton's client sends no type

@@ -26,6 +26,7 @@ class PredictRoutes:
     async def single(self, request: Request) -> Response:
         """POST /predict."""
         parts = self.components
+        parts.access.check_predicting(request)
         asked = parts.rows.single(await parts.bodies.read(request, self.limits.single_body_bytes))
         snapshot, choice = await self.chosen(request, asked)
         headers = {}
@@ -45,6 +46,7 @@ class PredictRoutes:
     async def batch(self, request: Request) -> Response:
         """POST /predict/batch."""
         parts = self.components
+        parts.access.check_predicting(request)
         asked = parts.rows.batch(await parts.bodies.read(request, self.limits.batch_body_bytes))
         snapshot, choice = await self.chosen(request, asked)
         answers = await self.answers(snapshot, asked.rows)

@@ -12,7 +12,8 @@ from reference_service.inputs import ModelContract
 from reference_service.openapi import deployments, drift, experiments, feedback, inference
 from reference_service.openapi.schemas import TEXT, VERSION, reference, schemas
 from reference_service.problems import MEDIA_TYPE
-from reference_service.settings import Limits
+from reference_service.rate_limit import EXEMPT
+from reference_service.settings import Settings
 
 # (method, path) -> name, summary, schema of the 200 answer, statuses of its refusals
 _OPERATIONS: dict[tuple[str, str], tuple[str, str, str | None, tuple[int, ...]]] = {
@@ -46,6 +47,10 @@ _HEADERS: dict[str, dict[str, Any]] = {
         "description": "How many changes (promotions, rollbacks, experiments) were in force.",
         "schema": {"type": "integer", "minimum": 0},
     },
+    "Traceparent": {
+        "description": "W3C Trace Context: the request's trace, else a new one, and the server's part of it.",
+        "schema": {"type": "string", "pattern": "^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$"},
+    },
 }
 _MEANINGS = {
     400: "The body is missing or not JSON.",
@@ -59,6 +64,7 @@ _MEANINGS = {
     413: "The body or the batch is too large.",
     415: "The body is not application/json in UTF-8, or is compressed.",
     422: "The body does not fit its schema; errors names every fault by its path.",
+    429: "This client asks more often than it may; see Retry-After.",
     500: "The server failed.",
     503: "No model is ready, or too many requests wait; see Retry-After.",
     504: "The model did not answer in time.",
@@ -68,13 +74,18 @@ _MEANINGS = {
 class Interface:
     """Documents the routes of one model's server."""
 
-    def __init__(self, contract: ModelContract, limits: Limits) -> None:
+    def __init__(self, contract: ModelContract, settings: Settings) -> None:
         self.contract = contract
-        self.limits = limits
+        self.limits = settings.limits
+        self.keyed = settings.keyed
 
     def operation(self, method: str, path: str) -> dict[str, Any]:
         """The operation object of one of our routes."""
         name, summary, answer, refusals = _OPERATIONS[method, path]
+        if method == "POST" and self.keyed:
+            refusals = (*refusals, 401, 403)
+        if path not in EXEMPT:
+            refusals = (*refusals, 429)
         responses = {_STATUS.get((method, path), "200"): self.answer(path, answer)}
         for status in sorted({*refusals, *_EVERYWHERE}):
             responses[str(status)] = _refusal(status)
