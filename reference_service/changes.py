@@ -54,6 +54,11 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     experiments: dict[str, Experiment] = {}
     generation: int = 0
 
+    def in_use(self) -> set[str]:
+        """The versions that may answer who asks for none."""
+        variants = [variant for each in self.experiments.values() for variant in each.variants]
+        return {self.serving, *(variant.version for variant in variants if variant.version is not None)}
+
 
 class Change(msgspec.Struct, frozen=True):
     """One line of the history; `before` and `after` are versions that served."""

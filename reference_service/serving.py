@@ -78,10 +78,11 @@ class Serving:
         return self.registry.load(version)
 
     def keep(self, snapshot: Snapshot) -> None:
-        """Hold a snapshot in memory; of too many the oldest goes that a rollback would not need."""
+        """Hold a snapshot in memory; of too many the oldest goes that neither users nor a rollback would need."""
         self.snapshots[snapshot.version] = snapshot
         state = self.state()
-        spare = [version for version in self.snapshots if version not in {state.serving, *state.earlier[-1:]}]
+        needed = {*state.in_use(), *state.earlier[-1:]}
+        spare = [version for version in self.snapshots if version not in needed]
         for version in spare[: max(0, len(self.snapshots) - MOST_LOADED)]:
             del self.snapshots[version]
 
@@ -104,10 +105,14 @@ class Serving:
 
     async def follow(self) -> None:
         """Load what another worker put into force, before someone asks for it."""
+        followed: State | None = None
         while True:
             await asyncio.sleep(FOLLOW_SECONDS)
-            with contextlib.suppress(UnknownVersion, Untrusted):  # whoever asks is told
-                await self.snapshot(self.state().serving)
+            state = self.state()
+            for version in state.in_use() if state is not followed else ():
+                with contextlib.suppress(UnknownVersion, Untrusted):  # whoever asks is told
+                    await self.snapshot(version)
+            followed = state
 
 
 def check_digest(snapshot: Snapshot, known: str | None) -> None:

@@ -1,0 +1,332 @@
+"""Experiments over HTTP: who may begin one, who gets what, and what is told of it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+import jsonschema
+import pytest
+
+from reference_service.components import Components
+from reference_service.routing import Routing
+from reference_service.vectors.generate import FILE
+from tests.contract.conftest import client_of, golden
+from tests.contract.deployments import ADMIN, VIEWER, admin_of
+from tests.contract.deployments import parts as parts_of
+from tests.contract.experiments import recomputed, shares
+from tests.contract.test_bad_input import check
+
+PUBLISHED: dict[str, Any] = json.loads(FILE.read_text("ascii"))
+
+
+@pytest.fixture(name="parts")
+def _parts(models: Path, tmp_path: Path) -> Components:
+    return parts_of(models, tmp_path)
+
+
+async def assigned(client: httpx.AsyncClient, user_id: str, name: str = "checkout") -> dict[str, Any]:
+    answer = await client.get(f"/experiments/{name}/assignment", params={"user_id": user_id})
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def test_an_experiment_is_begun_told_and_changed(parts: Components) -> None:
+    async def scenario() -> None:
+        async with admin_of(parts) as client:
+            empty = (await client.get("/experiments")).json()
+            assert empty == {"generation": 0, "routing": None, "experiments": []}
+            begun = await client.put("/experiments/checkout", json=shares(0.9, 0.1, reason="is it better?"))
+            assert (begun.status_code, begun.headers["x-generation"], begun.headers["etag"]) == (201, "1", '"1"')
+            told = begun.json()
+            assert (told["name"], told["salt"], told["control"]) == ("checkout", "checkout", "control")
+            assert (told["running"], told["ends_at"], told["generation"]) == (True, None, 1)
+            assert told["assignment"] == PUBLISHED["declaration"]
+            assert told["variants"] == [
+                {"name": "control", "version": None, "weight": 0.9, "ranges": [[0, 9000]]},
+                {"name": "boosted", "version": "2.0.0", "weight": 0.1, "ranges": [[9000, 10000]]},
+            ]
+            assert (await client.get("/experiments/checkout")).json() == told
+            listed = (await client.get("/experiments")).json()
+            assert listed == {"generation": 1, "routing": "checkout", "experiments": [told]}
+
+            again = await client.put("/experiments/checkout", json=shares(0.9, 0.1, reason="another"))
+            assert (again.status_code, again.headers["x-generation"]) == (200, "1")
+            assert again.json() == told
+            changed = await client.put("/experiments/checkout", json=shares(0.8, 0.2))
+            assert (changed.status_code, changed.json()["generation"]) == (200, 2)
+            assert changed.json()["starts_at"] == told["starts_at"]
+            assert changed.json()["variants"][1]["ranges"] == [[9000, 10000], [8000, 9000]]
+
+            history = (await client.get("/deployments")).json()["history"]
+            said = [(line["generation"], line["actor"], line["action"], line["reason"]) for line in history]
+            assert said[:2] == [
+                (2, "alice", "experiment", "checkout"),
+                (1, "alice", "experiment", "checkout: is it better?"),
+            ]
+            assert 'model_changes_total{action="experiment"} 2.0' in (await client.get("/metrics")).text
+
+    asyncio.run(scenario())
+
+
+def test_only_admins_change_and_everyone_may_look(parts: Components) -> None:
+    async def scenario() -> None:
+        async with client_of(parts) as client:
+            for headers, status in (({}, 401), ({"Authorization": "Bearer x"}, 401), (VIEWER, 403)):
+                check(await client.put("/experiments/checkout", json=shares(1, 0), headers=headers), {status})
+                check(await client.put("/experiments/checkout", content=b"{", headers=headers), {status})
+            assert (await client.get("/experiments")).json()["generation"] == 0
+            assert (await client.put("/experiments/checkout", json=shares(1, 0), headers=ADMIN)).status_code == 201
+            assert (await client.get("/experiments/checkout")).status_code == 200
+            assert (await assigned(client, "ada"))["variant"] == "control"
+
+    asyncio.run(scenario())
+
+
+REFUSED: dict[str, tuple[str, dict[str, Any], dict[str, str], int, str]] = {
+    "sum": ("b", shares(0.5, 0.6), {}, 422, "$.variants"),
+    "unknown version": (
+        "b",
+        {"variants": [{"name": "a", "weight": 1}, {"name": "c", "weight": 0, "version": "9.9.9"}]},
+        {},
+        422,
+        "$.variants[1].version",
+    ),
+    "a path for a version": (
+        "b",
+        {"variants": [{"name": "a", "weight": 1, "version": "../2.0.0"}, {"name": "c", "weight": 0}]},
+        {},
+        422,
+        "$.variants[0].version",
+    ),
+    "bad name": ("-b", shares(1, 0), {}, 422, "path.name"),
+    "long name": ("b" * 65, shares(1, 0), {}, 422, "path.name"),
+    "another salt": ("checkout", shares(0.9, 0.1, salt="other"), {}, 409, "$.salt"),
+    "stale": ("b", shares(1, 0), {"If-Match": '"0"'}, 412, ""),
+    "of the future": ("b", shares(1, 0), {"If-Match": '"2"'}, 412, ""),
+    "no generation": ("b", shares(1, 0), {"If-Match": "W/1"}, 400, ""),
+    "no JSON": ("b", shares(1, 0), {"Content-Type": "text/plain"}, 415, ""),
+    "huge": ("b", shares(1, 0, reason="a" * 20_000), {}, 413, ""),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_is_refused_changes_nothing(parts: Components, case: str) -> None:
+    name, body, headers, status, path = REFUSED[case]
+
+    async def scenario() -> None:
+        async with admin_of(parts) as client:
+            await client.put("/experiments/checkout", json=shares(0.9, 0.1))
+            before = (await client.get("/experiments")).json()
+            headers.setdefault("Content-Type", "application/json")
+            answer = await client.put(f"/experiments/{name}", content=json.dumps(body), headers=headers)
+            problem = check(answer, {status})
+            assert [fault["path"] for fault in problem.get("errors", [])] == [path] * bool(path)
+            assert (await client.get("/experiments")).json() == before
+            assert len((await client.get("/deployments")).json()["history"]) == 2
+
+    asyncio.run(scenario())
+
+
+def test_a_change_for_the_generation_in_force(parts: Components) -> None:
+    async def scenario() -> None:
+        async with admin_of(parts) as client:
+            tag = (await client.get("/experiments")).headers["etag"]
+            first = await client.put("/experiments/a", json=shares(0.9, 0.1), headers={"If-Match": tag})
+            assert first.status_code == 201
+            assert (await client.put("/experiments/b", json=shares(1, 0), headers={"If-Match": tag})).status_code == 412
+            tag = first.headers["etag"]
+            assert (await client.put("/experiments/b", json=shares(1, 0), headers={"If-Match": tag})).status_code == 201
+
+    asyncio.run(scenario())
+
+
+def test_published_vectors_over_http(parts: Components) -> None:
+    vectors = [each for each in PUBLISHED["vectors"] if isinstance(each["unit"], str)]
+    salts = sorted({each["salt"] for each in vectors})
+
+    async def scenario() -> None:
+        async with admin_of(parts) as client:
+            for number, salt in enumerate(salts):
+                body = shares(0.5, 0.5, salt=salt)
+                assert (await client.put(f"/experiments/e{number}", json=body)).status_code == 201
+            for each in vectors[::3]:
+                found = await assigned(client, each["unit"], f"e{salts.index(each['salt'])}")
+                assert (found["bucket"], found["user_id"]) == (each["bucket"], each["unit"])
+                assert found["variant"] == ("control" if each["bucket"] < 5000 else "boosted")
+
+    asyncio.run(scenario())
+
+
+def test_predictions_follow_the_assignment_and_say_so(
+    parts: Components, models: Path, row: list[float], capfd: pytest.CaptureFixture[str]
+) -> None:
+    goldens = {version: golden(models, "breast-cancer", version)["answers"][0] for version in ("1.0.0", "2.0.0")}
+    users: list[str | int] = ["ada", "grace", "jos\u00e9", "jose\u0301", " ada", "\U0001f469\u200d\U0001f680", "a\0b"]
+
+    async def scenario() -> None:
+        async with admin_of(parts) as client:
+            await client.put("/experiments/checkout", json=shares(0.5, 0.5))
+            experiment = (await client.get("/experiments/checkout")).json()
+            seen = Counter[str]()
+            for user_id in [*users, *range(-20, 20), 2**63 - 1, *(f"user-{i}" for i in range(60))]:
+                answer = await client.post("/predict", json={"features": row, "user_id": user_id})
+                said, found = answer.json(), await assigned(client, str(user_id))
+                assert (said["variant"], said["model_version"]) == (found["variant"], found["version"])
+                assert (found["bucket"], found["variant"]) == recomputed(experiment, user_id)
+                assert answer.headers["x-model-version"] == said["model_version"]
+                assert said["prediction"] == goldens[said["model_version"]]["prediction"]
+                assert said["probabilities"] == pytest.approx(goldens[said["model_version"]]["probabilities"])
+                seen[said["variant"]] += 1
+            assert min(seen["control"], seen["boosted"]) > 30
+            treated = next(user for user in map(str, range(99)) if recomputed(experiment, user)[1] == "boosted")
+            for body in ({"features": row}, {"features": row, "user_id": treated, "model_version": "1.0.0"}):
+                said = (await client.post("/predict", json=body)).json()
+                assert (said["model_version"], "variant" in said) == ("1.0.0", False)
+
+    asyncio.run(scenario())
+    lines = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
+    variants = Counter(line.get("variant") for line in lines if line.get("route") == "/predict")
+    assert set(variants) == {"control", "boosted", None}
+    assert variants[None] == 2
+
+
+@pytest.mark.parametrize("refused", PUBLISHED["refused"], ids=lambda each: json.dumps(each["unit"]))
+def test_predictions_refuse_what_names_no_user(parts: Components, row: list[float], refused: dict[str, Any]) -> None:
+    async def scenario() -> None:
+        async with admin_of(parts) as client:
+            await client.put("/experiments/checkout", json=shares(0.5, 0.5))
+            content = json.dumps({"features": row, "user_id": refused["unit"]})
+            headers = {"Content-Type": "application/json"}
+            check(await client.post("/predict", content=content, headers=headers), {422})
+
+    asyncio.run(scenario())
+
+
+BAD_QUERIES = {
+    "missing": "",
+    "another name": "user=7",
+    "empty": "user_id=",
+    "no value": "user_id",
+    "twice": "user_id=7&user_id=7",
+    "once empty": "user_id=7&user_id=",
+    "too long": f"user_id={'a' * 257}",
+    "not UTF-8": "user_id=%ff",
+    "half of a surrogate pair": "user_id=%ed%a0%80",
+    "overlong": "user_id=%c0%80",
+}
+
+
+@pytest.mark.parametrize("query", BAD_QUERIES.values(), ids=BAD_QUERIES.keys())
+def test_a_query_that_names_no_one_user(parts: Components, query: str) -> None:
+    async def scenario() -> None:
+        async with admin_of(parts) as client:
+            await client.put("/experiments/checkout", json=shares(0.5, 0.5))
+            problem = check(await client.get(f"/experiments/checkout/assignment?{query}"), {422})
+            assert [fault["path"] for fault in problem["errors"]] == ["query.user_id"]
+
+    asyncio.run(scenario())
+
+
+def test_what_is_not_there(parts: Components) -> None:
+    async def scenario() -> None:
+        async with admin_of(parts) as client:
+            for path in ("/experiments/nope", "/experiments/nope/assignment?user_id=7", "/experiments/a%2Fb"):
+                check(await client.get(path), {404})
+            check(await client.delete("/experiments/nope"), {405})
+
+    asyncio.run(scenario())
+
+
+def test_raising_a_weight_only_moves_users_in(parts: Components) -> None:
+    async def scenario() -> None:
+        async with admin_of(parts) as client:
+            treated: set[str] = set()
+            bounds = {0: (0, 0), 0.01: (0, 9), 0.1: (6, 36), 0.5: (70, 130), 1: (200, 200)}
+            for weight, (fewest, most) in bounds.items():
+                await client.put("/experiments/checkout", json=shares(1 - weight, weight))
+                users = [f"user-{i}" for i in range(200)]
+                variants = [(await assigned(client, user))["variant"] for user in users]
+                now = {user for user, variant in zip(users, variants, strict=True) if variant == "boosted"}
+                assert treated <= now
+                assert fewest <= len(now) <= most
+                treated = now
+
+    asyncio.run(scenario())
+
+
+def test_a_promotion_moves_the_variants_without_a_version_only(parts: Components, row: list[float]) -> None:
+    async def scenario() -> None:
+        async with admin_of(parts) as client:
+            body = {
+                "variants": [{"name": "control", "weight": 0.5}, {"name": "old", "version": "1.0.0", "weight": 0.5}]
+            }
+            before = (await client.put("/experiments/checkout", json=body)).json()
+            assert (await client.post("/deployments", json={"version": "2.0.0"})).status_code == 200
+            after = (await client.get("/experiments/checkout")).json()
+            assert {**after, "generation": 1} == before
+            for user in map(str, range(20)):
+                said = (await client.post("/predict", json={"features": row, "user_id": user})).json()
+                assert said["variant"] == recomputed(after, user)[1]
+                assert said["model_version"] == {"control": "2.0.0", "old": "1.0.0"}[said["variant"]]
+
+    asyncio.run(scenario())
+
+
+def test_outside_its_dates_everyone_gets_the_control(parts: Components, row: list[float]) -> None:
+    clock = [1_800_000_000.0]  # 2027-01-15T08:00:00Z
+
+    async def scenario() -> None:
+        async with admin_of(replace(parts, routing=Routing(lambda: clock[0]))) as client:
+            dates = {"starts_at": "2027-01-15T08:00:10Z", "ends_at": "2027-01-15T08:00:20Z"}
+            assert (await client.put("/experiments/checkout", json=shares(0, 1, **dates))).status_code == 201
+            for second, runs in ((0, False), (9.999, False), (10, True), (19.999, True), (20, False)):
+                clock[0] = 1_800_000_000.0 + second
+                told = (await client.get("/experiments")).json()
+                assert told["experiments"][0]["running"] is runs
+                assert told["routing"] == ("checkout" if runs else None)
+                found = await assigned(client, "ada")
+                assert (found["variant"], found["version"]) == (("boosted", "2.0.0") if runs else ("control", "1.0.0"))
+                said = (await client.post("/predict", json={"features": row, "user_id": "ada"})).json()
+                assert (said.get("variant"), said["model_version"]) == ("boosted" if runs else None, found["version"])
+
+    asyncio.run(scenario())
+
+
+def test_answers_are_as_documented(parts: Components) -> None:
+    async def scenario() -> None:
+        async with admin_of(parts) as client:
+            document = (await client.get("/openapi.json")).json()
+            put = document["paths"]["/experiments/{name}"]["put"]
+            wanted = put["requestBody"]["content"]["application/json"]
+
+            def validator(schema: dict[str, Any]) -> jsonschema.Draft202012Validator:
+                return jsonschema.Draft202012Validator({**schema, "components": document["components"]})
+
+            def conforms(answer: httpx.Response, path: str, method: str = "get") -> None:
+                response = document["paths"][path][method]["responses"][str(answer.status_code)]["content"]
+                validator(response[answer.headers["content-type"]]["schema"]).validate(answer.json())
+
+            validator(wanted["schema"]).validate(wanted["example"])
+            for number in range(2):
+                answer = await client.put("/experiments/checkout", json=wanted["example"])
+                assert answer.status_code == 201 - number
+                conforms(answer, "/experiments/{name}", "put")
+            conforms(await client.put("/experiments/checkout", json={}), "/experiments/{name}", "put")
+            conforms(await client.put("/experiments/checkout", json={}, headers=VIEWER), "/experiments/{name}", "put")
+            conforms(await client.get("/experiments"), "/experiments")
+            conforms(await client.get("/experiments/checkout"), "/experiments/{name}")
+            conforms(await client.get("/experiments/nope"), "/experiments/{name}")
+            path = "/experiments/{name}/assignment"
+            conforms(await client.get(path.format(name="checkout"), params={"user_id": "jos\u00e9"}), path)
+            conforms(await client.get(path.format(name="checkout")), path)
+            for body, good in ((shares(1, 0), True), ({}, False), (shares(1, 2), False), (shares(1, 0, x=1), False)):
+                assert validator(wanted["schema"]).is_valid(body) is good
+
+    asyncio.run(scenario())
