@@ -221,7 +221,7 @@ def quiet_table(model: str, data: Dataset, runs: int, figures: list[Any]) -> int
             wrong += bool(found)
             named.extend(found)
         print(
-            f"QUIET {model:<14} {source_of.__name__:<11} {runs - wrong}/{runs} quiet over {QUIET_ROWS} rows, {looks} looks"
+            f"QUIET {model:<14} {source_of.__name__:<11} {runs - wrong} of {runs} over {QUIET_ROWS} rows, {looks} looks"
             f"; false alarms <= {upper(wrong, runs):.2%}  {sorted(set(named))}  {time.monotonic() - began:.0f} s",
             flush=True,
         )

@@ -90,18 +90,14 @@ class CategoricalTests:
     def outcomes(self, column: Sequence[Cell]) -> list[Outcome]:
         """The tests of a column that is not empty."""
         profile, n, m = self.profile, len(column), self.profile.rows
-        counts = Counter(column)
-        ours = [counts.pop(None, 0), *(counts.pop(level, 0) for level in profile.levels)]
+        missing = column.count(None)
+        counts = Counter(profile.level(cell) for cell in column if cell is not None)
+        ours = [missing, *(counts.pop(level, 0) for level in profile.levels)]
         unseen = counts.total()
-        if profile.complete:
-            others = [(count, 0) for count in counts.values()]
-            excess = unseen / n - profile.singletons / m
-            p_value = two_sample.fisher(unseen, n, profile.singletons, m) if excess > 0 else 1.0
-        else:  # levels that were not kept cannot be told from new ones
-            others = [(unseen, m - sum(self.theirs))]
-            excess, p_value = 0.0, 1.0
-        table = [*zip(ours, self.theirs, strict=True), *others]
+        table = [*zip(ours, self.theirs, strict=True), *((count, 0) for count in counts.values())]
         variation = sum(abs(one / n - other / m) for one, other in table) / 2
+        excess = unseen / n - profile.singletons / m
+        p_value = two_sample.fisher(unseen, n, profile.singletons, m) if unseen and excess > 0 else 1.0
         return [
             Outcome("chi_square", variation, two_sample.chi_square(table), 0.02),
             telling("level", table, n, m),

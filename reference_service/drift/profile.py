@@ -5,6 +5,7 @@ Published with the model, inside its signed manifest, so that a version is alway
 
 from __future__ import annotations
 
+import zlib
 from collections import Counter
 from collections.abc import Sequence
 
@@ -20,6 +21,7 @@ FILE_NAME = "profile.json"
 MOST_POINTS = 448
 """Values kept of a numeric feature: under 10 KiB as JSON. The distribution function is off by less than 1/800."""
 MOST_LEVEL_BYTES = 9_000
+BUCKETS = 256
 LEAST_ATOM = 3
 ATOM_SHARE = 0.005
 RANGE_TRIM = 0.001
@@ -87,9 +89,10 @@ class CategoricalProfile(msgspec.Struct, frozen=True, tag="category"):
 
     Attributes:
         rows, missing: training rows, and how many of them had no value.
-        levels: rows of each level, of the most frequent ones if there are too many to keep.
+        levels: rows of each level.
         singletons: levels that one row had; new data brings unseen ones about as often.
-        complete: whether all levels were kept, so that another one is a level never seen.
+        buckets: if there are too many levels, this many buckets take their place; 0 if each stands for itself. To keep
+            the most frequent instead would mislead: chosen for their luck in training, they are rarer ever after.
     """
 
     name: str
@@ -97,21 +100,23 @@ class CategoricalProfile(msgspec.Struct, frozen=True, tag="category"):
     missing: int
     levels: dict[str, int]
     singletons: int
-    complete: bool
+    buckets: int
 
     @classmethod
     def of(cls, name: str, column: Sequence[Cell]) -> CategoricalProfile:
         """Describe a column."""
         counts = Counter(str(cell) for cell in column if cell is not None)
-        kept: dict[str, int] = {}
-        room = MOST_LEVEL_BYTES
-        for level, count in counts.most_common():
-            room -= len(msgspec.json.encode({level: count}))
-            if room < 0:
-                break
-            kept[level] = count
         singletons = sum(count == 1 for count in counts.values())
-        return cls(name, len(column), len(column) - counts.total(), kept, singletons, len(kept) == len(counts))
+        profile = cls(name, len(column), len(column) - counts.total(), dict(counts), singletons, 0)
+        if len(msgspec.json.encode(profile)) <= MOST_LEVEL_BYTES:
+            return profile
+        bucketed = msgspec.structs.replace(profile, buckets=BUCKETS)
+        counts = Counter(bucketed.level(cell) for cell in column if cell is not None)
+        return msgspec.structs.replace(bucketed, levels=dict(counts))
+
+    def level(self, cell: Cell) -> str:
+        """What a value is counted as."""
+        return str(zlib.crc32(str(cell).encode()) % self.buckets) if self.buckets else str(cell)
 
 
 class Profile(msgspec.Struct, frozen=True):
