@@ -107,6 +107,7 @@ class Check:
 NEEDS: dict[str, tuple[Callable[[Settings], object], str]] = {
     "inputs.rows": (lambda s: s.inputs.rows, '[inputs] rows = "sample.csv"'),
     "inputs.golden": (lambda s: s.inputs.golden, '[inputs] golden = "golden.json"'),
+    "relations": (lambda s: s.relations, '[relations] increasing = ["…"]   (or invariant, active, reference …)'),
     "registry": (lambda s: s.registry, '[registry] path = "models/…"'),
     "latency": (lambda s: s.latency, "[latency] rate = …, p99_ms = …"),
     "cache": (lambda s: s.cache, '[cache] header = "x-cache"'),

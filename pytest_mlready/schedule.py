@@ -65,12 +65,14 @@ SCHEDULE = _schedule(
     Evidence("bad_requests", records.BadRequests, {"smoke": 1}, permission="fuzz", needs=("inputs.rows",)),
     Evidence("bad_items", records.BadItems, {"smoke": 2}, permission="fuzz", needs=("inputs.rows",)),
     Evidence("spellings", records.Spellings, {"quick": 0.5}, permission="fuzz", needs=("inputs.rows",)),
+    Evidence("edits", records.Edits, {"quick": 1}, permission="fuzz", needs=("inputs.rows",)),
     Evidence("batch_sizes", records.BatchSizes, {"quick": 1}, permission="fuzz", needs=("inputs.rows",)),
     Evidence("limits", records.Limits, {"smoke": 1}, permission="fuzz", needs=("inputs.rows",)),
     Evidence("cache_drill", records.CacheDrill, {"quick": 3}, needs=("cache", "inputs.rows")),
     Evidence(
         "concurrency", records.Concurrency, {"quick": 1}, turn="load", permission="fuzz", needs=("inputs.rows",)
     ),
+    Evidence("scaling", records.Scaling, {"quick": 1.5}, turn="load", permission="fuzz", needs=("inputs.rows",)),
     Evidence("counters", records.Counters, {"smoke": 3}, turn="load", permission="load", needs=("inputs.rows",)),
     Evidence(
         "steady_load",
@@ -88,6 +90,7 @@ SCHEDULE = _schedule(
         permission="load",
         needs=("latency", "inputs.rows"),
     ),
+    Evidence("rudeness", records.Rudeness, {"quick": 2}, turn="destructive", permission="fuzz", needs=("inputs.rows",)),
     Evidence(
         "start_timeline", records.StartTimeline, {"quick": 3.5}, turn="destructive", fresh=True, needs=("inputs.rows",)
     ),

@@ -65,6 +65,26 @@ class Contract:
 
 
 @dataclass(frozen=True)
+class Relations:
+    """What is known of the model beside single answers; `increasing` and the others name columns of the rows.
+
+    The score is a number that is predicted, or else the probability of class `score` (by default the last one).
+    `reference` is a callable "module:name" that takes rows (a list of dicts) and returns what the service should
+    answer: a label or number for each, or a dict with `prediction` and `probabilities`.
+    """
+
+    increasing: tuple[str, ...] = ()
+    decreasing: tuple[str, ...] = ()
+    invariant: tuple[str, ...] = ()
+    active: tuple[str, ...] = ()
+    score: str | int | None = None
+    minimum: float | None = None
+    maximum: float | None = None
+    reference: str | None = None
+    tolerance: float = 1e-6
+
+
+@dataclass(frozen=True)
 class Registry:
     """Where the serving version's files lie, for checks that compare them with what is served."""
 
@@ -150,6 +170,7 @@ class Settings:
     inputs: Inputs = field(default_factory=Inputs)
     contract: Contract = field(default_factory=Contract)
     lifecycle: Lifecycle = field(default_factory=Lifecycle)
+    relations: Relations | None = None
     registry: Registry | None = None
     latency: Latency | None = None
     metrics: Metrics | None = None

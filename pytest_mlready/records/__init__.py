@@ -34,7 +34,9 @@ from pytest_mlready.records.probes import (
     Prediction,
     Row,
 )
-from pytest_mlready.records.relations import BatchSizes, Concurrency, Spelling, Spellings
+from pytest_mlready.records.relations import BatchSizes, Concurrency, Edit, Edits, Spelling, Spellings
+from pytest_mlready.records.rudeness import Rude, Rudeness
+from pytest_mlready.records.scaling import BatchTimes, Scaling, SlowRow
 
 __all__ = [
     "ARRAYS",
@@ -46,12 +48,15 @@ __all__ = [
     "BadRequest",
     "BadRequests",
     "BatchSizes",
+    "BatchTimes",
     "BrokenModel",
     "CacheDrill",
     "Closing",
     "Concurrency",
     "Counters",
     "Drain",
+    "Edit",
+    "Edits",
     "Errored",
     "Exchange",
     "Exposition",
@@ -68,8 +73,12 @@ __all__ = [
     "Prediction",
     "RequestClass",
     "Row",
+    "Rude",
+    "Rudeness",
     "Saturation",
+    "Scaling",
     "Scrape",
+    "SlowRow",
     "Spelling",
     "Spellings",
     "StartTimeline",

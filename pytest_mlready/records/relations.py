@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pytest_mlready.records.probes import Answered
+from pytest_mlready.records.probes import Answered, Prediction
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,29 @@ class BatchSizes:
     batches: tuple[Answered, ...]
     cap: int | None = None
     refused_at: int | None = None
+
+
+@dataclass(frozen=True)
+class Edit:
+    """A sample row in which `value` stands in the place of what `was` in one column, and its answer."""
+
+    row: int
+    column: str
+    was: str | int | float | None
+    value: str | int | float | None
+    answered: Answered
+
+
+@dataclass(frozen=True)
+class Edits:
+    """Sample rows as they are and with one value edited at a time, within what the samples of that column span.
+
+    `expected` is what the declared reference says of the `originals`, in their order (empty: none is declared).
+    """
+
+    originals: tuple[Answered, ...]
+    edits: tuple[Edit, ...]
+    expected: tuple[Prediction, ...] = ()
 
 
 @dataclass(frozen=True)

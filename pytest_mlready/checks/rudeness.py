@@ -1,0 +1,123 @@
+"""Check of what one client's bad manners do to the next client."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+
+from pytest_mlready.catalogue import check
+from pytest_mlready.finding import SERVICE, Finding, Measurement, failed, inconclusive, passed
+from pytest_mlready.measure.agreement import difference
+from pytest_mlready.records import Answered, Exchange, Limits, Prediction, Rude, Rudeness
+
+TOO_SLOW = 408
+"""How a service may refuse a body that comes a few bytes at a time."""
+
+
+@check(
+    "fuzz.survives_rudeness",
+    "must",
+    remedy="Give back locks, slots and buffers in `finally`, begin every request with nothing, and count the bytes of a "
+    "body as they come: Content-Length is only what the client says.",
+)
+def survives_rudeness(rudeness: Rudeness, limits: Limits) -> Finding:
+    """After clients that left in the middle, vanished, trickled or never ended, known rows are answered as before.
+
+    Mobile clients lose their network in mid-request every day. A lock that such a client leaves held stops everybody
+    else, half a row that it leaves behind is scored for the next customer, and a size limit that believes
+    Content-Length is none for a chunked body.
+    """
+    lost = [one.exchange for one in rudeness.first if one.only is None]
+    if lost or not rudeness.first:
+        what = lost[0].outcome if lost else "nothing"
+        return inconclusive(f"the canary rows were not all answered to begin with ({what}): nothing can be compared")
+    known, judged = _known(rudeness.first), list(_judged(rudeness, limits))
+    faults = [(rude, one, what) for rude, one in judged if (what := _fault(known, rude, one)) is not None]
+    measured = Measurement(len(faults), "1", n=len(judged), limit=0)
+    clients = len(rudeness.rude) + (rudeness.chunked is not None)
+    if faults:
+        rude, one, what = faults[0]
+        return failed(
+            f"{_when(rude, one)} {what}",
+            measured,
+            details=tuple(f"{_when(after, other)} {how}" for after, other, how in faults[1:]),
+            replay=_replay(rudeness, rude, one),
+        )
+    if not known:
+        return inconclusive("no row is answered twice alike (see fuzz.deterministic): a canary shows nothing", measured)
+    return passed(f"{len(judged)} canaries after {clients} rude clients were answered as before", measured)
+
+
+def _judged(rudeness: Rudeness, limits: Limits) -> Iterator[tuple[Rude, Answered | None]]:
+    """Each rude client with each answer that it bears on; None for its own that had to be a refusal."""
+    chunked = rudeness.chunked
+    for rude in (*rudeness.rude, *([chunked] if chunked is not None else [])):
+        if rude is chunked and _capped(limits):
+            yield rude, None
+        if rude.answered is not None:
+            yield rude, rude.answered
+        yield from ((rude, one) for one in rude.canaries)
+
+
+def _capped(limits: Limits) -> bool:
+    """Whether any size with a Content-Length is refused; without a cap at all see contract.size_limit."""
+    return any(one.status in range(400, 500) or one.failure in {"reset", "closed"} for one in limits.oversize)
+
+
+def _fault(known: dict[int, Prediction], rude: Rude, one: Answered | None) -> str | None:
+    if one is None:
+        if not rude.exchange.ok:
+            return None
+        return f"was answered {rude.exchange.status}: the limit believes Content-Length, which a chunked body has not"
+    exchange = one.exchange
+    own = one is rude.answered
+    if exchange.failure == "deadline" and not own:
+        return "got no answer: what the client held (a lock, a slot, a worker) was not given back"
+    if exchange.failure == "refused":
+        return "was refused a connection: the service has ended or listens no more"
+    if exchange.status is None:
+        return f"got no whole answer ({exchange.failure})"
+    if own and exchange.status == TOO_SLOW:
+        return None
+    cause = "a body is not what came first of it" if own else "something of the client's request reached the next one"
+    if not exchange.ok:
+        return f"was answered {exchange.status}{f': {cause}' if exchange.status < 500 else ''}"
+    if one.only is None:
+        return f"got an answer that cannot be read: {one.problem}"
+    what = difference(known[one.rows[0]], one.only) if one.rows[0] in known else None
+    return None if what is None else f"was answered otherwise ({what}): {cause}"
+
+
+def _known(first: tuple[Answered, ...]) -> dict[int, Prediction]:
+    """The answer of each row that was answered alike each time before."""
+    known: dict[int, Prediction] = {}
+    unsteady: set[int] = set()
+    for one in first:
+        if one.only is not None and difference(known.setdefault(one.rows[0], one.only), one.only) is not None:
+            unsteady.add(one.rows[0])
+    return {row: prediction for row, prediction in known.items() if row not in unsteady}
+
+
+def _when(rude: Rude, one: Answered | None) -> str:
+    if one is None or one is rude.answered:
+        return f"a client that {rude.manner}"
+    return f"after a client that {rude.manner}, {one.exchange.case}"
+
+
+def _replay(rudeness: Rudeness, rude: Rude, one: Answered | None) -> str:
+    """The rude request by a curl that gives up early, then the canary."""
+    sent = rude.exchange
+    if rude is rudeness.chunked:
+        row = shlex.quote(sent.request_body.decode("utf-8", "replace"))
+        types = " ".join(f"-H {shlex.quote(f'{name}: {value}')}" for name, value in _types(sent))
+        spaces = f"head -c {rudeness.chunked_bytes} /dev/zero | tr '\\0' ' '"
+        send = f"{{ printf %s {row}; {spaces}; }} | curl -sS -i -X POST {types} -T - {SERVICE}{sent.path}"
+    else:
+        length = next((value for name, value in sent.request_headers if name == "Content-Length"), "0")
+        declared = shlex.quote(f"Content-Length: {length}")
+        send = sent.curl(SERVICE).replace("curl -sS -i", f"curl -sS -i -m 0.2 -H {declared}", 1)
+    return send if one is None or one is rude.answered else f"{send}\n{one.exchange.curl(SERVICE)}"
+
+
+def _types(exchange: Exchange) -> list[tuple[str, str]]:
+    return [(name, value) for name, value in exchange.request_headers if name.lower() == "content-type"]

@@ -1,0 +1,75 @@
+"""Evidence `edits`: sample rows with one value changed at a time, and what a declared reference says of the rows."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pytest_mlready.evidence.asking import ask_one, asked_of, decoded_one, predict
+from pytest_mlready.evidence.context import Context
+from pytest_mlready.evidence.mixed_rows import numeric_columns, spread
+from pytest_mlready.evidence.reference import expected_of
+from pytest_mlready.evidence.store import GatherError
+from pytest_mlready.records import Edit, Edits, Row
+from pytest_mlready.service.transport import Transport
+from pytest_mlready.settings import Relations, nearest
+
+ORIGINALS = 20
+STEPS = 4
+DECLARED_ROWS = 5
+"""Rows in which a declared column is edited; other columns are edited in one."""
+Cell = str | int | float | None
+
+
+def made_with(context: Context) -> Mapping[str, Any]:
+    """Whom is asked, and the declared relations, which decide what is edited."""
+    return {**asked_of(context), **context.part_of_settings("relations")}
+
+
+def gather(context: Context) -> Edits:
+    """Ask the originals, then edits of declared columns, then of all others while there is time."""
+    until = time.monotonic() + context.budget_s
+    relations = context.settings.relations or Relations()
+    declared = _declared(relations, context.rows)
+    rows = spread(len(context.rows), ORIGINALS)
+    expected = expected_of(relations.reference, context.settings.directory, [context.rows[at] for at in rows])
+    with context.target.transport() as transport:
+        originals = tuple(ask_one(context, at, transport=transport, keep_alive=True) for at in rows)
+        edits: list[Edit] = []
+        for column in [*declared, *(name for name in context.rows[0] if name not in declared)]:
+            if edits and time.monotonic() > until:
+                break
+            for at in rows[: DECLARED_ROWS if column in declared else 1]:
+                edits += [
+                    _edited(context, transport, at, column, value) for value in ladder(context.rows, column, at)
+                ]
+    return Edits(originals, tuple(edits), expected)
+
+
+def ladder(rows: Sequence[Row], column: str, at: int) -> list[Cell]:
+    """Other values for a column of a row: even steps over what the samples span, or other values that they have."""
+    own = rows[at][column]
+    steps: Sequence[Cell] = [value for value in dict.fromkeys(row[column] for row in rows) if value is not None]
+    if column in numeric_columns(rows):
+        seen = [one for one in steps if isinstance(one, int | float)]
+        low, high = min(seen), max(seen)
+        even = [low + (high - low) * step / (STEPS - 1) for step in range(STEPS)]
+        steps = [round(one) for one in even] if all(isinstance(one, int) for one in seen) else even
+    return [value for value in dict.fromkeys(steps[:STEPS]) if value != own]
+
+
+def _edited(context: Context, transport: Transport, at: int, column: str, value: Cell) -> Edit:
+    mapping = context.target.mapping
+    case = f"sample row {at} with {column} = {value!r}"
+    body = mapping.encode_row({**context.rows[at], column: value})
+    exchange = predict(context.target, case, body, transport=transport, keep_alive=True)
+    return Edit(at, column, context.rows[at][column], value, decoded_one(mapping, exchange, at))
+
+
+def _declared(relations: Relations, rows: Sequence[Row]) -> list[str]:
+    named = [*relations.increasing, *relations.decreasing, *relations.invariant, *relations.active]
+    for column in named:
+        if column not in rows[0]:
+            raise GatherError(f"[relations] names {column!r}, which is no column of the rows{nearest(column, rows[0])}")
+    return list(dict.fromkeys(named))

@@ -1,0 +1,133 @@
+"""Evidence `rudeness`: clients that leave in the middle, trickle or never end, each followed by canary rows."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from pytest_mlready.evidence.asking import ask_one, asked_of, decoded_one
+from pytest_mlready.evidence.rude_clients import ABRUPT, TRICKLING, Manner, misbehave
+from pytest_mlready.evidence.store import GatherError
+from pytest_mlready.records import Answered, Exchange, Rude, Rudeness
+
+if TYPE_CHECKING:
+    from pytest_mlready.evidence.context import Context
+    from pytest_mlready.service.transport import Transport
+
+ROUNDS = 4
+"""Each abrupt client comes so often, where time allows: one of several workers, or of a few slots, is lost at a time."""
+SETTLE_S = 0.01
+"""Between a client's end and the first canary: a service in threads takes a moment to notice that it left."""
+RUDE_DEADLINE_S = 1.0
+"""So long a rude client listens at most; no canary waits for it."""
+DEADLINE_S = 5.0
+"""A canary without an answer after this is not slow: known rows were answered before, and nobody else asks."""
+LONG_BATCH = 200
+CHUNK = 64 * 1024
+FAR_BYTES = 32 * 1024 * 1024
+KEPT = 2000
+
+
+def made_with(context: Context) -> Mapping[str, Any]:
+    """Whom is asked, and the declared caps, which bound what is sent."""
+    return {**asked_of(context), **context.part_of_settings("contract")}
+
+
+def gather(context: Context) -> Rudeness:
+    """One of each client, the endless one last, then more of the abrupt ones while there is time."""
+    until = time.monotonic() + context.budget_s
+    with context.target.transport(deadline_s=DEADLINE_S) as transport:
+        canaries = _Canaries(context, transport)
+        first = (*canaries.asked(), *canaries.asked())
+        if not any(one.exchange.status for one in first):
+            raise GatherError(f"the canary rows got no answer: {first[0].exchange.failure}")
+        rude: list[Rude] = []
+        for manner in (*ABRUPT, TRICKLING):
+            if not _hangs(rude) and (not manner.batch or context.target.mapping.batch_route is not None):
+                rude.append(_rude(context, canaries, manner))
+        chunked, size = (None, 0) if _hangs(rude) else _chunked(context, transport, canaries)
+        for _ in range(ROUNDS - 1):
+            for manner in ABRUPT:
+                if time.monotonic() < until and not _hangs([*rude, *([chunked] if chunked else [])]):
+                    rude += [] if manner.batch else [_rude(context, canaries, manner)]
+    return Rudeness(first, tuple(rude), chunked, size)
+
+
+class _Canaries:
+    """Two rows with different answers, so that one's answer in the other's place shows."""
+
+    def __init__(self, context: Context, transport: Transport) -> None:
+        self._context, self._transport = context, transport
+        answers = [self._ask(at, keep_alive=True) for at in range(min(12, len(context.rows)))]
+        labels = [one.only.prediction if one.only is not None else None for one in answers]
+        self.rows = (0, next((at for at, label in enumerate(labels) if label != labels[0]), len(answers) - 1))
+        self.other_row = next((at for at in range(len(context.rows)) if at not in self.rows), self.rows[-1])
+
+    def asked(self) -> tuple[Answered, ...]:
+        """Both rows on new connections, and both on the one that is kept."""
+        return tuple(self._ask(row, keep_alive=kept) for row in self.rows for kept in (False, True))
+
+    def after(self) -> tuple[Answered, ...]:
+        """The same, ending at the first that gets no answer."""
+        time.sleep(SETTLE_S)
+        answered: list[Answered] = []
+        for kept in (False, True):
+            for row in self.rows:
+                answered.append(self._ask(row, keep_alive=kept))
+                if answered[-1].exchange.status is None:
+                    return tuple(answered)
+        return tuple(answered)
+
+    def _ask(self, row: int, *, keep_alive: bool) -> Answered:
+        case = f"sample row {row} on a {'kept' if keep_alive else 'new'} connection"
+        return ask_one(self._context, row, transport=self._transport, keep_alive=keep_alive, case=case)
+
+
+def _rude(context: Context, canaries: _Canaries, manner: Manner) -> Rude:
+    mapping = context.target.mapping
+    lawful = manner is TRICKLING
+    row = canaries.rows[0] if lawful else canaries.other_row
+    if manner.batch and mapping.batch_route is not None:
+        count = min(LONG_BATCH, context.settings.contract.max_batch_rows or LONG_BATCH)
+        body, path = mapping.encode_batch([context.rows[row]] * count), mapping.batch_route
+    else:
+        body, path = mapping.encode_row(context.rows[row]), mapping.predict_path
+    deadline_s = DEADLINE_S if lawful else RUDE_DEADLINE_S
+    exchange = misbehave(context.target, manner, path, body, deadline_s)
+    answered = decoded_one(mapping, exchange, row) if lawful else None
+    return Rude(manner.name, _short(exchange), canaries.after(), answered)
+
+
+def _chunked(context: Context, transport: Transport, canaries: _Canaries) -> tuple[Rude | None, int]:
+    """A valid row and white space without end, in chunks; sending stops as soon as the service answers."""
+    if (context.settings.contract.max_body_bytes or 0) >= FAR_BYTES:
+        return None, 0
+    mapping = context.target.mapping
+    row = mapping.encode_row(context.rows[canaries.other_row])
+    name = f"sent a chunked body of {FAR_BYTES >> 20} MiB"
+    exchange = transport.request(
+        f"a client that {name}", "POST", mapping.predict_path, _framed(row.ljust(CHUNK), FAR_BYTES // CHUNK),
+        (*mapping.request_headers, ("Transfer-Encoding", "chunked")),
+    )  # fmt: skip
+    return Rude(name, _short(replace(exchange, request_body=row)), canaries.after()), FAR_BYTES
+
+
+def _framed(first: bytes, count: int) -> bytes:
+    """So many chunks, all white space but the first, and the end."""
+    return b"".join([_chunk(first), *([_chunk(b" " * CHUNK)] * (count - 1)), b"0\r\n\r\n"])
+
+
+def _chunk(content: bytes) -> bytes:
+    return b"%x\r\n%b\r\n" % (len(content), content)
+
+
+def _short(exchange: Exchange) -> Exchange:
+    """Without what is long: the body of a batch, and an answer's end."""
+    return replace(exchange, request_body=exchange.request_body[:KEPT], body=exchange.body[:KEPT])
+
+
+def _hangs(rude: list[Rude]) -> bool:
+    """Whether a canary got no answer: all that come after would wait for theirs, too."""
+    return any(one.exchange.status is None for each in rude for one in each.canaries)

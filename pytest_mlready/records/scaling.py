@@ -1,0 +1,47 @@
+"""Records of how long requests take: batches of two sizes, and rows with values at their limits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pytest_mlready.records.exchange import Exchange
+
+
+@dataclass(frozen=True)
+class BatchTimes:
+    """The same rows in one batch and in three, round after round: seconds that each round's requests took.
+
+    `size` is the number of rows in each of the three. `three` holds the sums over three batches asked one after
+    another, `whole` the times of the batch of `3 * size` rows asked beside them, in alternating order. `exchange` is one
+    such batch, without its body.
+    """
+
+    size: int
+    three: tuple[float, ...]
+    whole: tuple[float, ...]
+    exchange: Exchange
+
+
+@dataclass(frozen=True)
+class SlowRow:
+    """A row that seemed slow: the seconds it took each time, and those of an ordinary row asked between."""
+
+    exchange: Exchange
+    seconds: tuple[float, ...]
+    between: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """Seconds of requests.
+
+    `rows` are those of the single rows, ordinary ones and ones with a value at its limit, which were answered with a
+    2xx status; `asked` counts all of them. `suspects` are asked again. `batch` is None where no batch could be timed;
+    `problem` says why, and is None where there is no route for batches.
+    """
+
+    rows: tuple[float, ...]
+    asked: int
+    suspects: tuple[SlowRow, ...] = ()
+    batch: BatchTimes | None = None
+    problem: str | None = None

@@ -1,0 +1,73 @@
+"""Which values stand in for a row's own, and what a reference of the user's may be and return."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pytest_mlready.evidence import reference
+from pytest_mlready.evidence.edits import ladder
+from pytest_mlready.evidence.store import GatherError
+from pytest_mlready.records import Prediction, Row
+
+ROWS: tuple[Row, ...] = (
+    {"real": 0.5, "whole": 1, "kind": "a", "gap": None},
+    {"real": 3.5, "whole": 7, "kind": "b", "gap": 2.0},
+    {"real": 1.5, "whole": 3, "kind": "a", "gap": None},
+)
+
+
+@pytest.mark.parametrize(
+    ("column", "at", "values"),
+    [
+        ("real", 0, [1.5, 2.5, 3.5]),
+        ("real", 1, [0.5, 1.5, 2.5]),
+        ("whole", 2, [1, 5, 7]),
+        ("kind", 0, ["b"]),
+        ("gap", 0, [2.0]),
+        ("gap", 1, []),
+    ],
+)
+def test_a_ladder_spans_the_samples_without_the_rows_own_value(column: str, at: int, values: list[object]) -> None:
+    assert ladder(ROWS, column, at) == values
+    assert [type(one) for one in ladder(ROWS, column, at)] == [type(one) for one in values]
+
+
+class TestReference:
+    def said(self, directory: Path, source: str, name: str = "answer") -> tuple[Prediction, ...]:
+        (directory / f"said_{abs(hash(source))}.py").write_text(source)
+        return reference.expected_of(f"said_{abs(hash(source))}:{name}", str(directory), ROWS)
+
+    def test_labels_numbers_and_mappings_are_taken(self, tmp_path: Path) -> None:
+        source = (
+            "import numpy as np\n"
+            "def answer(rows):\n"
+            "    shares = {'a': 0.25, 'b': 0.75}\n"
+            "    return ['a', np.float64(rows[1]['real']), {'prediction': 'b', 'probabilities': shares}]\n"
+        )
+        assert self.said(tmp_path, source) == (
+            Prediction("a"),
+            Prediction(float(np.float64(3.5))),
+            Prediction("b", (0.25, 0.75), classes=("a", "b")),
+        )
+
+    @pytest.mark.parametrize(
+        ("source", "words"),
+        [
+            ("answer = 3", "TypeError"),
+            ("def answer(rows): return rows[0]['absent']", "KeyError"),
+            ("def answer(rows): return [1]", "answered 1 of 3 rows"),
+            ("def answer(rows): return [None] * 3", "not a label, a number or a mapping"),
+            ("def other(rows): return []", "AttributeError"),
+        ],
+    )
+    def test_a_reference_that_cannot_be_used_says_why(self, tmp_path: Path, source: str, words: str) -> None:
+        with pytest.raises(GatherError, match=words):
+            self.said(tmp_path, source)
+
+    def test_a_reference_has_a_form(self) -> None:
+        with pytest.raises(GatherError, match='"module:name"'):
+            reference.expected_of("module", ".", ROWS)
+        assert reference.expected_of(None, ".", ROWS) == ()
