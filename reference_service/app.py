@@ -13,6 +13,8 @@ from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
+from starlette.routing import Match, Route
+from starlette.types import Scope
 
 from reference_service.components import Components
 from reference_service.deployment_routes import DeploymentRoutes
@@ -91,6 +93,8 @@ def _document(app: FastAPI, interface: Interface) -> Endpoint:
 def _handle_errors(app: FastAPI, components: Components) -> None:
     async def handle(request: Request, error: Exception) -> Response:
         problem = components.problems.problem_for(error)
+        if problem.status == 405:
+            problem.headers["Allow"] = _allowed(app, request.scope)
         if problem.status >= 500 and not isinstance(error, Problem):
             components.log.failure(request.scope["request_id"], error)
         return components.problems.render(problem, request.scope["request_id"])
@@ -101,6 +105,13 @@ def _handle_errors(app: FastAPI, components: Components) -> None:
     app.add_exception_handler(Problem, handle)
     app.add_exception_handler(HTTPException, handle)
     app.add_exception_handler(ClientDisconnect, left)
+
+
+def _allowed(app: FastAPI, scope: Scope) -> str:
+    """Every method that the path answers: a route knows its own only."""
+    routes = [route for route in app.router.routes if isinstance(route, Route)]
+    found = [route.methods or () for route in routes if route.matches(scope)[0] is not Match.NONE]
+    return ", ".join(sorted({method for methods in found for method in methods}))
 
 
 def _lifespan(components: Components) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:

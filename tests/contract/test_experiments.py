@@ -239,7 +239,9 @@ def test_what_is_not_there(parts: Components) -> None:
         async with admin_of(parts) as client:
             for path in ("/experiments/nope", "/experiments/nope/assignment?user_id=7", "/experiments/a%2Fb"):
                 check(await client.get(path), {404})
-            check(await client.delete("/experiments/nope"), {405})
+            answer = await client.delete("/experiments/nope")
+            check(answer, {405})
+            assert answer.headers["allow"] == "GET, HEAD, PUT"
 
     asyncio.run(scenario())
 
