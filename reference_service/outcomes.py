@@ -19,6 +19,7 @@ from pathlib import Path
 
 import msgspec
 
+from reference_service import durable
 from reference_service.predictor import Answer
 from reference_service.request_log import RequestLog
 from reference_service.telemetry import Telemetry
@@ -107,7 +108,7 @@ class Outcomes:
     def start(self) -> None:
         """Open the file; blocks."""
         self.directory.mkdir(parents=True, exist_ok=True)
-        with self.lock:
+        with self.lock, durable.exclusive(self.directory / ".outcomes.lock"):  # SQLite itself waits for nobody here
             if self.connection is None:
                 self.connection = sqlite3.connect(
                     self.directory / "outcomes.db", timeout=10, isolation_level=None, check_same_thread=False
