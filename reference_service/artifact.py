@@ -12,7 +12,7 @@ import skops.io
 from reference_service.manifest import Untrusted
 
 # What our own pipelines hold beyond the types that skops trusts of itself.
-KNOWN_TYPES = frozenset({"sklearn.tree._tree.Tree"})
+KNOWN_TYPES = frozenset({"numpy.dtype", "sklearn.tree._tree.Tree"})
 
 
 def dump(estimator: Any) -> bytes:

@@ -1,4 +1,4 @@
-"""The data sets that scikit-learn ships, split once into what training sees and what it never does."""
+"""What is learnt from: rows and labels, split once into what training sees and what it never does."""
 
 from __future__ import annotations
 
@@ -13,30 +13,58 @@ from numpy.typing import NDArray
 from sklearn import datasets
 from sklearn.model_selection import train_test_split
 
+from reference_service.columns import Cell, Column
+
 SPLIT_SEED = 20
 HELD_OUT = 0.25
 
 
 @dataclass(frozen=True)
+class Protected:
+    """Which group each row belongs to: no input of the model, but what its errors are compared by."""
+
+    column: str
+    train: NDArray[np.str_]
+    held_out: NDArray[np.str_]
+
+    def described(self) -> dict[str, Any]:
+        """The column, and how many held-out rows each group has: its errors are known as well as these allow."""
+        groups, counts = np.unique(self.held_out, return_counts=True)
+        return {"column": self.column, "groups": dict(zip(groups.tolist(), counts.tolist(), strict=True))}
+
+
+@dataclass(frozen=True)
 class Dataset:
-    """One supervised problem: features by row, labels as text for classes or numbers for a regression."""
+    """One supervised problem: features by row, labels as text for classes or numbers for a regression.
+
+    Rows are doubles; objects where a column has categories, or where a value may be missing, which is None.
+    """
 
     source: str
     label: str
-    features: tuple[str, ...]
-    train_rows: NDArray[np.float64]
+    columns: tuple[Column, ...]
+    train_rows: NDArray[Any]
     train_labels: NDArray[Any]
-    held_out_rows: NDArray[np.float64]
+    held_out_rows: NDArray[Any]
     held_out_labels: NDArray[Any]
     digest: str
+    protected: Protected | None = None
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """The names of the columns."""
+        return tuple(column.name for column in self.columns)
 
     def sample_csv(self) -> bytes:
-        """The held-out rows with their labels, at full precision."""
+        """The held-out rows, at full precision, with their labels and the protected group if there is one."""
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
-        writer.writerow([*self.features, self.label])
-        for row, label in zip(self.held_out_rows.tolist(), self.held_out_labels.tolist(), strict=True):
-            writer.writerow([*map(repr, row), label])
+        beside = [(self.label, self.held_out_labels.tolist())]
+        if self.protected is not None:
+            beside.append((self.protected.column, self.protected.held_out.tolist()))
+        writer.writerow([*self.features, *(name for name, _ in beside)])
+        for row, *others in zip(self.held_out_rows.tolist(), *(values for _, values in beside), strict=True):
+            writer.writerow([*map(_written, row), *others])
         return text.getvalue().encode()
 
 
@@ -60,6 +88,16 @@ def _split(source: str, label: str, names: Any, rows: NDArray[np.float64], label
     seen, unseen, seen_labels, unseen_labels = train_test_split(
         rows, labels, test_size=HELD_OUT, random_state=SPLIT_SEED, stratify=stratify
     )
-    digest = hashlib.sha256(np.ascontiguousarray(rows).tobytes() + repr(labels.tolist()).encode()).hexdigest()
-    features = tuple(str(name) for name in names)
-    return Dataset(source, label, features, seen, seen_labels, unseen, unseen_labels, digest)
+    columns = tuple(Column(str(name)) for name in names)
+    return Dataset(source, label, columns, seen, seen_labels, unseen, unseen_labels, digest_of(rows, labels))
+
+
+def digest_of(rows: NDArray[Any], labels: NDArray[Any]) -> str:
+    """What tells these data from any others."""
+    content = repr(rows.tolist()).encode() if rows.dtype == object else np.ascontiguousarray(rows).tobytes()
+    return hashlib.sha256(content + repr(labels.tolist()).encode()).hexdigest()
+
+
+def _written(cell: Cell) -> str:
+    """A cell of a CSV file, empty for a missing value."""
+    return "" if cell is None else cell if isinstance(cell, str) else repr(cell)

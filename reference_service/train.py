@@ -21,6 +21,7 @@ from reference_service import artifact, durable, manifest, onnx_artifact
 from reference_service.datasets import Dataset
 from reference_service.drift import profile
 from reference_service.engines import ONNX, SKLEARN, SKOPS
+from reference_service.feature_metadata import features_of
 from reference_service.recipes import RECIPES, SEED, Recipe
 
 GOLDEN_ROWS = 20
@@ -80,7 +81,8 @@ def files_of(name: str, version: str, recipe: Recipe, dataset: Dataset) -> dict[
             "held_out_rows": len(dataset.held_out_rows),
         },
         "label": dataset.label,
-        "features": _features(dataset),
+        "features": features_of(dataset),
+        "protected": None if dataset.protected is None else dataset.protected.described(),
         "classes": pipeline.classes_.tolist() if recipe.task == "classification" else None,
         "metrics": _metrics(recipe.task, pipeline, dataset),
     }
@@ -93,24 +95,6 @@ def files_of(name: str, version: str, recipe: Recipe, dataset: Dataset) -> dict[
         "golden.json": _json(golden),
         profile.FILE_NAME: profile.Profile.of(dataset.features, dataset.train_rows.tolist()).to_json(),
     }
-
-
-def _features(dataset: Dataset) -> list[dict[str, Any]]:
-    rows = dataset.train_rows
-    quantiles = np.quantile(rows, [0.05, 0.25, 0.5, 0.75, 0.95], axis=0)
-    return [
-        {
-            "name": name,
-            "type": "number",
-            "range": {"minimum": float(rows[:, i].min()), "maximum": float(rows[:, i].max())},
-            "statistics": {
-                "mean": float(rows[:, i].mean()),
-                "standard_deviation": float(rows[:, i].std(ddof=1)),
-                "quantiles": dict(zip(("0.05", "0.25", "0.5", "0.75", "0.95"), quantiles[:, i].tolist(), strict=True)),
-            },
-        }
-        for i, name in enumerate(dataset.features)
-    ]
 
 
 def _metrics(task: str, pipeline: Any, dataset: Dataset) -> dict[str, float]:
@@ -139,7 +123,9 @@ def _golden(version: str, task: str, pipeline: Any, dataset: Dataset) -> dict[st
 
 
 def _plain(parameters: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in parameters.items() if isinstance(value, str | int | float | bool | None)}
+    """What of them is plain, as JSON, which has no NaN: the imputer's mark of a missing value."""
+    plain = {key: value for key, value in parameters.items() if isinstance(value, str | int | float | bool | None)}
+    return {key: str(value) if value != value else value for key, value in plain.items()}
 
 
 def _json(document: dict[str, Any]) -> bytes:
