@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +18,7 @@ from reference_service.components import Components
 from reference_service.routing import Routing
 from reference_service.vectors.generate import FILE
 from tests.contract.conftest import client_of, golden
-from tests.contract.deployments import ADMIN, VIEWER, admin_of
+from tests.contract.deployments import ADMIN, MODEL, VIEWER, admin_of, another_version
 from tests.contract.deployments import parts as parts_of
 from tests.contract.experiments import recomputed, shares
 from tests.contract.test_bad_input import check
@@ -277,6 +278,37 @@ def test_a_promotion_moves_the_variants_without_a_version_only(parts: Components
                 said = (await client.post("/predict", json={"features": row, "user_id": user})).json()
                 assert said["variant"] == recomputed(after, user)[1]
                 assert said["model_version"] == {"control": "2.0.0", "old": "1.0.0"}[said["variant"]]
+
+    asyncio.run(scenario())
+
+
+def test_a_version_of_a_variant_stays_what_it_is(models: Path, tmp_path: Path, row: list[float]) -> None:
+    own = Path(shutil.copytree(models, tmp_path / "models"))
+
+    async def scenario() -> None:
+        async with admin_of(parts_of(own, tmp_path)) as client:
+            assert (await client.put("/experiments/checkout", json=shares(0.9, 0.1))).status_code == 201
+            shutil.rmtree(own / MODEL / "2.0.0")
+            another_version(own, "2.0.0")
+            problem = check(await client.put("/experiments/checkout", json=shares(0.8, 0.2)), {409})
+            assert problem["type"] == "urn:problem:version-replaced"
+            assert [fault["path"] for fault in problem["errors"]] == ["$.variants[1].version"]
+        async with client_of(parts_of(own, tmp_path)) as client:  # comes back, and has to read the files again
+            answer = await client.post("/predict", json={"features": row, "model_version": "2.0.0"})
+            assert answer.status_code == 503
+
+    asyncio.run(scenario())
+
+
+def test_another_worker_has_the_versions_before_someone_asks(models: Path, tmp_path: Path) -> None:
+    one, other = parts_of(models, tmp_path), parts_of(models, tmp_path)
+
+    async def scenario() -> None:
+        async with admin_of(one) as client, client_of(other):
+            assert (await client.put("/experiments/checkout", json=shares(1, 0))).status_code == 201
+            async with asyncio.timeout(10):
+                while "2.0.0" not in other.serving.snapshots:
+                    await asyncio.sleep(0.01)
 
     asyncio.run(scenario())
 
