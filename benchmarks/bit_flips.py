@@ -26,8 +26,7 @@ from reference_service.components import build_components
 from reference_service.settings import Settings
 from reference_service.train import train_missing
 
-FILES = ("manifest.json", "model.skops", "metadata.json", "golden.json")
-MUST_BE_NONE = ("accepted", "answers of the old version that differ", "good versions refused")
+MUST_BE_NONE = ("accepted", "server errors", "answers of the old version that differ", "good versions refused")
 
 
 def main() -> int:
@@ -67,8 +66,9 @@ async def flipped_bits(models: Path, flips: int, dice: random.Random) -> dict[st
             return answer.status_code, {**answer.json(), "request_id": ""}
 
         before = await answered()
+        paths = sorted((models / MODEL / SECOND).iterdir())
         for flip in range(flips):
-            path = models / MODEL / SECOND / FILES[flip % len(FILES)]
+            path = paths[flip % len(paths)]
             content = path.read_bytes()
             spoiled = bytearray(content)
             bit = dice.randrange(8 * len(content))
@@ -77,6 +77,7 @@ async def flipped_bits(models: Path, flips: int, dice: random.Random) -> dict[st
             answer = await client.post("/deployments", json={"version": SECOND})
             refusals[f"{answer.status_code} {answer.json().get('type', '')}"] += 1
             found["accepted"] += answer.status_code < 400
+            found["server errors"] += answer.status_code >= 500
             path.write_bytes(content)
             found["answers of the old version that differ"] += await answered() != before
             if flip % 50 == 49:

@@ -22,7 +22,7 @@ def settings_of(arguments: Sequence[str] | None = None) -> Settings:
     add("--port", type=int, default=default.port, help="port to listen on (%(default)s)")
     add("--workers", type=int, default=default.workers, help="worker processes (%(default)s)")
     add("--models", type=Path, default=default.models, metavar="DIR", help="the registry (%(default)s)")
-    add("--state", type=Path, metavar="DIR", help="what this instance writes; one for each instance (MODELS/.state)")
+    add("--state", type=Path, metavar="DIR", help="what this instance writes (MODELS/.state/MODEL-ENGINE)")
     add("--engine", choices=ENGINES, default=default.engine, help="what computes predictions (%(default)s)")
     add("--http", choices=PARSERS, default=default.http, help="what parses HTTP (%(default)s)")
     add("--tokens", type=Path, metavar="FILE", help="bearer tokens and their roles (none: no admin routes)")
@@ -54,7 +54,7 @@ def settings_of(arguments: Sequence[str] | None = None) -> Settings:
         parser.error("--port must be between 1 and 65535")
     if given.keyed and given.tokens is None:
         parser.error("--keyed needs --tokens: nobody could predict")
-    given.state = given.state or given.models / ".state"
+    given.state = given.state or given.models / ".state" / f"{given.model}-{given.engine}"  # one for each instance
     return Settings(**vars(given))
 
 

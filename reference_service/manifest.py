@@ -29,14 +29,17 @@ def signing_key(models: Path, create: bool = False) -> bytes:
     """The registry's key, optionally made if there is none.
 
     Raises:
-        Untrusted: there is no key.
+        Untrusted: there is no key, or none that can be read.
     """
     path = models / KEY_NAME
     if not path.exists():
         if not create:
             raise Untrusted(f"the registry has no {KEY_NAME}: train first, with `python -m reference_service.train`")
         durable.write_file(path, secrets.token_hex(32).encode(), mode=0o600)
-    return bytes.fromhex(path.read_text())
+    try:
+        return bytes.fromhex(path.read_text())
+    except (OSError, ValueError) as error:
+        raise Untrusted(f"the registry's {KEY_NAME} cannot be read") from error
 
 
 def sign(key: bytes, name: str, version: str, files: Mapping[str, bytes]) -> bytes:

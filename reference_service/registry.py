@@ -132,11 +132,17 @@ class Registry:
         """What the engine makes of a version's files.
 
         Raises:
-            manifest.Untrusted: there is nothing for it.
+            manifest.Untrusted: there is nothing for it, or nothing that it can load.
         """
         if self.engine.artifact not in files:
             raise manifest.Untrusted(
                 f"{self.name} has no {self.engine.artifact} in this version: skl2onnx was not installed when it was "
                 "trained, or could not convert it. Install skl2onnx and onnxruntime, then train into a new registry"
             )
-        return self.engine.load(files[self.engine.artifact])
+        try:
+            return self.engine.load(files[self.engine.artifact])
+        except Exception as error:  # whatever is raised for bytes that are none of its format
+            if isinstance(error, manifest.Untrusted):
+                raise
+            reason = f"the {self.engine.artifact} of {self.name} cannot be loaded: {type(error).__name__}"
+            raise manifest.Untrusted(reason) from error

@@ -122,4 +122,5 @@ def check_digest(snapshot: Snapshot, known: str | None) -> None:
         manifest.Untrusted: it has another.
     """
     if known is not None and snapshot.sha256 != known:
-        raise Untrusted(f"{snapshot.name} {snapshot.version} is not the artifact that it was")
+        reason = "is not the artifact that served here before (another engine needs another --state)"
+        raise Untrusted(f"{snapshot.name} {snapshot.version} {reason}")

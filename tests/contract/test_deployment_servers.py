@@ -133,4 +133,4 @@ def test_a_server_whose_version_was_replaced_does_not_start(start: Start, models
     another_version(own, SECOND)
     again = start(*arguments, registry=own, alive=False)
     assert again.process.wait(60) == 3
-    assert "is not the artifact that it was" in again.log.read_text()
+    assert "is not the artifact that served here before" in again.log.read_text()

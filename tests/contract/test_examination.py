@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from reference_service import manifest, train
 from reference_service.predictor import SklearnPredictor
 from reference_service.registry import Snapshot
 from tests.contract.deployments import FIRST, MODEL, SECOND, admin_of, another_version, parts, state_of
@@ -20,6 +21,15 @@ from tests.contract.deployments import FIRST, MODEL, SECOND, admin_of, another_v
 def own(models: Path, tmp_path: Path) -> Path:
     """A copy of the registry that may be spoiled."""
     return Path(shutil.copytree(models, tmp_path / "models"))
+
+
+def spoil_and_sign(models: Path, version: str) -> None:
+    """Make an artifact unreadable, and sign it nonetheless."""
+    directory = models / MODEL / version
+    files = {path.name: path.read_bytes() for path in directory.iterdir() if path.name != manifest.FILE_NAME}
+    files["model.skops"] = files["model.skops"][:-100]
+    shutil.rmtree(directory)
+    train.publish(models, manifest.signing_key(models), MODEL, version, files)
 
 
 @pytest.mark.parametrize("loaded", [False, True])
@@ -72,11 +82,13 @@ def test_a_version_whose_model_answers_otherwise_than_in_training_is_refused(own
     asyncio.run(scenario())
 
 
-def test_a_version_for_other_clients_is_refused(own: Path, tmp_path: Path) -> None:
+def test_a_version_that_cannot_serve_our_clients_is_refused(own: Path, tmp_path: Path, row: list[float]) -> None:
     features = json.loads((own / MODEL / FIRST / "metadata.json").read_text())["features"]
     another_version(own, "3.0.0", features=features[::-1])
     another_version(own, "4.0.0", framework_version="0.1")
     another_version(own, "5.0.0", version=FIRST)
+    another_version(own, "6.0.0")
+    spoil_and_sign(own, "6.0.0")
 
     async def scenario() -> None:
         async with admin_of(parts(own, tmp_path)) as client:
@@ -84,8 +96,11 @@ def test_a_version_for_other_clients_is_refused(own: Path, tmp_path: Path) -> No
             assert (answer.status_code, answer.json()["type"]) == (409, "urn:problem:other-interface")
             answer = await client.post("/deployments", json={"version": "5.0.0"})
             assert (answer.status_code, answer.json()["type"]) == (409, "urn:problem:other-version")
-            answer = await client.post("/deployments", json={"version": "4.0.0"})
-            assert (answer.status_code, answer.json()["type"]) == (422, "urn:problem:untrusted-artifact")
+            for version in ("4.0.0", "6.0.0"):
+                answer = await client.post("/deployments", json={"version": version})
+                assert (answer.status_code, answer.json()["type"]) == (422, "urn:problem:untrusted-artifact")
+                asked = await client.post("/predict", json={"features": row, "model_version": version})
+                assert asked.status_code == 503
 
     asyncio.run(scenario())
 
