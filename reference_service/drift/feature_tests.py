@@ -8,8 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from reference_service.columns import Cell
 from reference_service.drift import two_sample
-from reference_service.drift.profile import CategoricalProfile, Cell, NumericProfile
+from reference_service.drift.profile import CategoricalProfile, NumericProfile
 from reference_service.drift.two_sample import Numbers, Pooled
 
 
@@ -35,7 +36,7 @@ class NumericTests:
     def outcomes(self, column: Sequence[Cell]) -> list[Outcome]:
         """The tests of a column that is not empty."""
         numbers = np.array(column, dtype=np.float64)
-        values = numbers[~np.isnan(numbers)]
+        values = np.sort(numbers[~np.isnan(numbers)])
         missing = self.missing_rate(len(numbers) - len(values), len(numbers))
         if not len(values) or not len(self.values):
             return [missing]
@@ -73,7 +74,9 @@ class NumericTests:
             theirs = pooled.theirs
         else:  # of a value that is no atom, no more is known than this bound
             theirs = np.array([self.atoms.get(value, self.profile.unlisted) for value in pooled.values.tolist()])
-        there = (pooled.ours > 0) | np.isin(pooled.values, list(self.atoms))
+        there = pooled.ours > 0
+        if self.atoms:
+            there |= np.isin(pooled.values, list(self.atoms))
         candidates = there & (pooled.ours + theirs >= max(3.0, 0.01 * min(n, m)))
         return telling("atoms", zip(pooled.ours[candidates], theirs[candidates], strict=True), n, m)
 

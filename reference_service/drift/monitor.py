@@ -14,8 +14,9 @@ import contextlib
 import math
 from collections.abc import Sequence
 
+from reference_service.columns import Row
 from reference_service.drift.panel import Panel, unknown
-from reference_service.drift.profile import FILE_NAME, Profile, Row
+from reference_service.drift.profile import FILE_NAME, Profile
 from reference_service.drift.reports import Report, Reports, union, verdict
 from reference_service.drift.window import Window
 from reference_service.manifest import Untrusted

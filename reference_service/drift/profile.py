@@ -13,9 +13,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-Cell = float | str | None
-"""A number, a category, or nothing."""
-Row = Sequence[Cell]
+from reference_service.columns import Cell, Row
 
 FILE_NAME = "profile.json"
 MOST_POINTS = 448
@@ -77,11 +75,13 @@ class NumericProfile(msgspec.Struct, frozen=True, tag="number"):
         return len(self.quantiles) + sum(count for _, count in self.atoms) == self.rows - self.missing
 
     def sample(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """The distribution as values and the number of rows that each stands for; exact if all values were kept."""
+        """The distribution as values in order and how many rows each stands for; exact if all values were kept."""
         values = np.array([value for value, _ in self.atoms] + self.quantiles, dtype=np.float64)
         counts = np.array([count for _, count in self.atoms], dtype=np.float64)
         each = (self.rows - self.missing - counts.sum()) / max(1, len(self.quantiles))
-        return values, np.concatenate([counts, np.full(len(self.quantiles), each)])
+        weights = np.concatenate([counts, np.full(len(self.quantiles), each)])
+        order = np.argsort(values)
+        return values[order], weights[order]
 
 
 class CategoricalProfile(msgspec.Struct, frozen=True, tag="category"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 
-from reference_service.drift.profile import Row
+from reference_service.columns import Row
 
 LOOKS_A_WINDOW = 10
 

@@ -17,13 +17,14 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from reference_service.columns import Cell
 from reference_service.components import Components, build_components
 from reference_service.datasets import breast_cancer
 from reference_service.drift import panel, two_sample
 from reference_service.drift.feature_tests import CategoricalTests, NumericTests
 from reference_service.drift.monitor import DriftMonitor
 from reference_service.drift.panel import DRIFT, QUIET, TOO_FEW, Finding, Panel
-from reference_service.drift.profile import CategoricalProfile, Cell, NumericProfile, Profile
+from reference_service.drift.profile import CategoricalProfile, NumericProfile, Profile
 from reference_service.drift.reports import Report, Reports, union
 from reference_service.drift.window import Window
 from reference_service.settings import Settings
