@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from reference_service.columns import NUMBER, Column
 from reference_service.inputs import MOST_FAULTS, ModelContract, RowValidator
 from reference_service.problems import Fault, Problem, invalid
 from reference_service.settings import Limits
@@ -73,7 +74,7 @@ class TensorInputs:
                 for i, (tensor, content) in enumerate(zip(given, contents, strict=True))
             }
         if not faults:
-            found = [self.rows.row(row, self.place(given, i), faults) for i, row in enumerate(self.arranged(columns))]
+            found = [self.judged(row, given, i, faults) for i, row in enumerate(self.arranged(columns))]
         if faults:
             raise invalid(*faults[:MOST_FAULTS])
         return [row for row in found if row is not None]
@@ -119,20 +120,25 @@ class TensorInputs:
             return [flat[start : start + width] for start in range(0, len(flat), width)]
         return [list(row) for row in zip(*(columns[name] for name in self.inputs), strict=True)]
 
-    def place(self, given: Sequence[Tensor], row: int) -> str:
-        """The path of a row; with a feature's place behind it, that of an element of the nested data."""
-        return f"$.inputs[0].data[{row}]" if len(given) == 1 else f"$.inputs[*].data[{row}]"
+    def judged(self, row: list[Any], given: Sequence[Tensor], at: int, faults: list[Fault]) -> list[Any] | None:
+        """A row if it is valid; its faults are told by where the element is among the tensors."""
+        found: list[Fault] = []
+        valid = self.rows.row(row, "", found)
+        for fault in found:
+            place = f"$.inputs[0].data[{at}]{fault.path}"
+            if FEATURES not in self.inputs:
+                name = list(self.inputs)[int(fault.path.strip("[]"))]
+                place = f"$.inputs[{[tensor.name for tensor in given].index(name)}].data[{at}]"
+            faults.append(Fault(place, fault.message))
+        return valid
 
 
 def inputs_of(contract: ModelContract) -> list[Input]:
     """The tensors that a model takes."""
-    features = contract.features
-    if all(feature["type"] == "number" and not feature.get("nullable") for feature in features):
-        return [Input(FEATURES, "FP64", len(features), nullable=False)]
-    return [
-        Input(each["name"], "FP64" if each["type"] == "number" else TEXTS, None, bool(each.get("nullable")))
-        for each in features
-    ]
+    columns = [Column.of(feature) for feature in contract.features]
+    if all(column.plain for column in columns):
+        return [Input(FEATURES, "FP64", len(columns), nullable=False)]
+    return [Input(each.name, "FP64" if each.type == NUMBER else TEXTS, None, each.nullable) for each in columns]
 
 
 def _contents(given: Sequence[Tensor], tail: bytes | None, faults: list[Fault]) -> list[bytes | None]:
