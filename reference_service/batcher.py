@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from reference_service.columns import Row
 from reference_service.predictor import Answer, Predictor
 from reference_service.problems import Problem
 from reference_service.registry import Snapshot
@@ -31,7 +32,7 @@ class Waiting:
     """Rows of one request that fit in one call, and the promise of their answers."""
 
     snapshot: Snapshot
-    rows: Sequence[Sequence[float]]
+    rows: Sequence[Row]
     answers: asyncio.Future[list[Answer]]
 
 
@@ -60,7 +61,7 @@ class Batcher:
         if self.threads is not None:
             self.threads.shutdown(wait=False, cancel_futures=True)
 
-    async def submit(self, snapshot: Snapshot, rows: Sequence[Sequence[float]], urgent: bool = False) -> list[Answer]:
+    async def submit(self, snapshot: Snapshot, rows: Sequence[Row], urgent: bool = False) -> list[Answer]:
         """The answers to rows, in order.
 
         Args:

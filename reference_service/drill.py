@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from reference_service.columns import Row
 from reference_service.predictor import Answer, Predictor
 from reference_service.registry import Snapshot
 
@@ -17,7 +18,7 @@ DRILLS = ("broken-model",)
 class BrokenPredictor(Predictor):
     """A model that fails on every row."""
 
-    def predict(self, snapshot: Snapshot, rows: Sequence[Sequence[float]]) -> list[Answer]:
+    def predict(self, snapshot: Snapshot, rows: Sequence[Row]) -> list[Answer]:
         """Always raises."""
         raise RuntimeError(f"drill: {snapshot.name} {snapshot.version} is broken on purpose")
 

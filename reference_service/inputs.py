@@ -4,39 +4,46 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
 from reference_service import strict_json
+from reference_service.columns import Cell, Column
+from reference_service.explanation import cell_fault, faults_of
 from reference_service.problems import Fault, Problem, invalid
 from reference_service.settings import Limits
 
-Features = list[float] | dict[str, float]
+CellT = TypeVar("CellT")
+Features = list[Any] | dict[str, Any]
 MOST_FAULTS = 100
 LARGEST_USER_ID = 2**63 - 1
 
 
-class PredictRequest(msgspec.Struct, forbid_unknown_fields=True):
+class PredictRequest(msgspec.Struct, Generic[CellT], forbid_unknown_fields=True):
     """The body of /predict."""
 
-    features: Features
+    features: list[CellT] | dict[str, CellT]
     user_id: str | int | msgspec.UnsetType | None = msgspec.UNSET
     model_version: str | msgspec.UnsetType | None = msgspec.UNSET
 
 
-class BatchRequest(msgspec.Struct, forbid_unknown_fields=True):
+class BatchRequest(msgspec.Struct, Generic[CellT], forbid_unknown_fields=True):
     """The body of /predict/batch."""
 
-    instances: list[Features]
+    instances: list[list[CellT] | dict[str, CellT]]
     model_version: str | msgspec.UnsetType | None = msgspec.UNSET
 
 
 @dataclass(frozen=True)
 class Asked:
-    """A valid request: rows in the model's feature order, and what else was said."""
+    """A valid request: rows in the model's feature order, and what else was said.
 
-    rows: list[list[float]]
+    A row has a float for a number, a str for a category, and None for a value that is missing.
+    """
+
+    rows: list[list[Any]]
     user_id: str | None = None
     model_version: str | None = None
 
@@ -50,7 +57,7 @@ class ModelContract:
     features: tuple[Mapping[str, Any], ...]
     classes: tuple[str, ...]
     label: str
-    example_row: tuple[float, ...]
+    example_row: tuple[Cell, ...]
     example_answer: Mapping[str, Any]
 
     @classmethod
@@ -71,6 +78,16 @@ class ModelContract:
         """The feature names in the order of an array."""
         return tuple(feature["name"] for feature in self.features)
 
+    @cached_property
+    def columns(self) -> tuple[Column, ...]:
+        """What may stand at each place of an array."""
+        return tuple(map(Column.of, self.features))
+
+    @property
+    def plain(self) -> bool:
+        """Whether a row is numbers and nothing else."""
+        return all(column.plain for column in self.columns)
+
 
 class RowValidator:
     """Refuses every body that is not wholly an input of the model; what passes cannot make the model fail."""
@@ -78,10 +95,18 @@ class RowValidator:
     strict = True
 
     def __init__(self, contract: ModelContract, limits: Limits) -> None:
+        self.columns = contract.columns
         self.names = contract.names
+        self.plain = contract.plain
         self.limits = limits
-        self.single_decoder = msgspec.json.Decoder(PredictRequest, strict=self.strict)
-        self.batch_decoder = msgspec.json.Decoder(BatchRequest, strict=self.strict)
+        self.single_decoder: msgspec.json.Decoder[PredictRequest[Any]]
+        self.batch_decoder: msgspec.json.Decoder[BatchRequest[Any]]
+        if self.plain:  # the decoder alone sees to it that there are numbers only
+            self.single_decoder = msgspec.json.Decoder(PredictRequest[float], strict=self.strict)
+            self.batch_decoder = msgspec.json.Decoder(BatchRequest[float], strict=self.strict)
+        else:
+            self.single_decoder = msgspec.json.Decoder(PredictRequest[Cell], strict=self.strict)
+            self.batch_decoder = msgspec.json.Decoder(BatchRequest[Cell], strict=self.strict)
 
     def single(self, body: bytes) -> Asked:
         """Read the body of /predict.
@@ -117,17 +142,17 @@ class RowValidator:
             raise invalid(*faults[:MOST_FAULTS])
         return Asked([row for row in rows if row is not None], None, version)
 
-    def row(self, features: Features, path: str, faults: list[Fault]) -> list[float] | None:
+    def row(self, features: Features, path: str, faults: list[Fault]) -> list[Any] | None:
         """One row in the model's order, or None with the reasons added to `faults`."""
         found = len(faults)
         values = self.arranged(features, path, faults) if isinstance(features, dict) else features
         if values is features:
             self.check_arity(values, path, faults)
         if len(faults) == found:
-            self.check_magnitude(values, features, path, faults)
+            self.check_values(values, features, path, faults)
         return values if len(faults) == found else None
 
-    def arranged(self, features: Mapping[str, float], path: str, faults: list[Fault]) -> list[float]:
+    def arranged(self, features: Mapping[str, Any], path: str, faults: list[Fault]) -> list[Any]:
         """Values given by name, in the model's order."""
         missing = [name for name in self.names if name not in features]
         faults.extend(Fault(f"{path}[{name!r}]", "the feature is missing") for name in missing)
@@ -139,20 +164,21 @@ class RowValidator:
             return []
         return [features[name] for name in self.names]
 
-    def check_arity(self, values: Sequence[float], path: str, faults: list[Fault]) -> None:
+    def check_arity(self, values: Sequence[Any], path: str, faults: list[Fault]) -> None:
         """An array must have one value for each feature."""
         if len(values) != len(self.names):
-            faults.append(Fault(path, f"must have {len(self.names)} numbers, has {len(values)}"))
+            what = "numbers" if self.plain else "values"
+            faults.append(Fault(path, f"must have {len(self.names)} {what}, has {len(values)}"))
 
-    def check_magnitude(self, values: list[float], given: Features, path: str, faults: list[Fault]) -> None:
-        """No value may be so large that arithmetic on it stops meaning anything."""
+    def check_values(self, values: Sequence[Any], given: Features, path: str, faults: list[Fault]) -> None:
+        """Every value belongs in its column, and is not so large that arithmetic on it stops meaning anything."""
         bound = self.limits.magnitude
-        if max(values) <= bound and min(values) >= -bound:
+        if self.plain and max(values) <= bound and min(values) >= -bound:
             return
-        for i, value in enumerate(values):
-            if not -bound <= value <= bound:
-                where = f"{path}[{i}]" if given is values else f"{path}[{self.names[i]!r}]"
-                faults.append(Fault(where, f"must be between -{bound:g} and {bound:g}"))
+        for i, (column, value) in enumerate(zip(self.columns, values, strict=True)):
+            wrong = cell_fault(column, value, bound)
+            if wrong is not None:
+                faults.append(Fault(f"{path}[{i}]" if given is values else f"{path}[{column.name!r}]", wrong))
 
     def user_id(self, value: object, faults: list[Fault]) -> str | None:
         """A user id as text; an integer is its decimal string."""
@@ -188,25 +214,25 @@ class RowValidator:
 
     def explain(self, body: bytes, field: str) -> Problem:
         """Why a body was not decoded, fault by fault."""
-        from reference_service.explanation import faults_of
-
         value = strict_json.examine(body, self.limits.nesting)
         if isinstance(value, dict) and field == "instances" and isinstance(value.get(field), list):
             self.check_batch_size(value[field])
-        return invalid(*faults_of(value, field, self.names)[:MOST_FAULTS])
+        return invalid(*faults_of(value, field, self.columns, self.limits.magnitude)[:MOST_FAULTS])
 
-    def _single_colons(self, request: PredictRequest) -> int:
+    def _single_colons(self, request: PredictRequest[Any]) -> int:
         keys = 1 + (request.user_id is not msgspec.UNSET) + (request.model_version is not msgspec.UNSET)
         strings = sum(value.count(":") for value in (request.user_id, request.model_version) if isinstance(value, str))
-        return keys + strings + _colons(request.features)
+        return keys + strings + self._colons(request.features)
 
-    def _batch_colons(self, request: BatchRequest) -> int:
+    def _batch_colons(self, request: BatchRequest[Any]) -> int:
         version = request.model_version
         strings = version.count(":") if isinstance(version, str) else 0
-        return 1 + (version is not msgspec.UNSET) + strings + sum(map(_colons, request.instances))
+        return 1 + (version is not msgspec.UNSET) + strings + sum(map(self._colons, request.instances))
 
-
-def _colons(features: Features) -> int:
-    if isinstance(features, list):
-        return 0
-    return len(features) + sum(name.count(":") for name in features)
+    def _colons(self, features: Features) -> int:
+        named = isinstance(features, dict)
+        found = len(features) + sum(name.count(":") for name in features) if named else 0
+        if self.plain:
+            return found
+        values = features.values() if isinstance(features, dict) else features
+        return found + sum(value.count(":") for value in values if isinstance(value, str))

@@ -16,6 +16,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from reference_service.columns import Row
 from reference_service.predictor import Answer, Predictor, labelled, values
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ class OnnxModel:
     element: type[np.floating[Any]]
     row_seconds: float = float("inf")
 
-    def run(self, rows: Sequence[Sequence[float]] | NDArray[np.float64]) -> NDArray[np.floating[Any]]:
+    def run(self, rows: Sequence[Row] | NDArray[np.float64]) -> NDArray[np.floating[Any]]:
         """The output, a line for each row; bit for bit the same whatever other rows come along (a test compares)."""
         found: list[NDArray[np.floating[Any]]]
         found = self.session.run([self.given], {self.taken: np.array(rows, dtype=self.element)})
@@ -53,14 +54,14 @@ class OnnxModel:
 class OnnxPredictor(Predictor):
     """Asks an `OnnxModel`."""
 
-    def predict(self, snapshot: Snapshot, rows: Sequence[Sequence[float]]) -> list[Answer]:
+    def predict(self, snapshot: Snapshot, rows: Sequence[Row]) -> list[Answer]:
         """One answer for each row, in order."""
         model: OnnxModel = snapshot.estimator
         output = model.run(rows).tolist()
         classes = snapshot.metadata["classes"]
         return labelled(classes, output) if classes else values(value for (value,) in output)
 
-    def at_once(self, snapshot: Snapshot, rows: Sequence[Sequence[float]]) -> bool:
+    def at_once(self, snapshot: Snapshot, rows: Sequence[Row]) -> bool:
         """Whether the answers are there before anyone on the event loop would notice that they were computed on it."""
         row_seconds: float = snapshot.estimator.row_seconds
         return row_seconds <= LOOP_ROW_SECONDS and len(rows) * row_seconds <= LOOP_SECONDS

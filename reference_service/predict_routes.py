@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from starlette.requests import Request
 from starlette.responses import Response
 
+from reference_service.columns import Row
 from reference_service.components import Components
 from reference_service.deadline import Deadline
 from reference_service.inputs import Asked
@@ -74,7 +75,7 @@ class PredictRoutes:
         if len(answers) == 1:
             parts.outcomes.predicted(request.scope["request_id"], choice.version, answers[0])
 
-    async def answers(self, snapshot: Snapshot, rows: Sequence[Sequence[float]]) -> list[Answer]:
+    async def answers(self, snapshot: Snapshot, rows: Sequence[Row]) -> list[Answer]:
         """The model's answers, within the deadline.
 
         Raises:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from reference_service.answer_cache import AnswerCache
+from reference_service.columns import Row
 from reference_service.components import Components, build_components
 from reference_service.manifest import Untrusted
 from reference_service.predictor import Answer, SklearnPredictor
@@ -30,7 +31,7 @@ class Called(SklearnPredictor):
         self.rows = 0
         self.go = threading.Event()
 
-    def predict(self, snapshot: Snapshot, rows: Sequence[Sequence[float]]) -> list[Answer]:
+    def predict(self, snapshot: Snapshot, rows: Sequence[Row]) -> list[Answer]:
         self.rows += len(rows)
         if any(row[0] == self.HANG for row in rows):
             time.sleep(1.5)
@@ -84,7 +85,7 @@ def test_concurrent_singles_share_calls_and_large_batches_are_sliced(models: Pat
     calls: list[int] = []
 
     class Watched(SklearnPredictor):
-        def predict(self, snapshot: Snapshot, rows: Sequence[Sequence[float]]) -> list[Answer]:
+        def predict(self, snapshot: Snapshot, rows: Sequence[Row]) -> list[Answer]:
             calls.append(len(rows))
             return super().predict(snapshot, rows)
 
@@ -156,7 +157,7 @@ def test_ready_tells_the_truth(models: Path, row: list[float]) -> None:
             raise Untrusted("nothing is there")
 
     class Wrong(SklearnPredictor):
-        def predict(self, snapshot: Snapshot, rows: Sequence[Sequence[float]]) -> list[Answer]:
+        def predict(self, snapshot: Snapshot, rows: Sequence[Row]) -> list[Answer]:
             return [Answer("benign", {"benign": 0.75, "malignant": 0.25}) for _ in rows]
 
     @dataclass

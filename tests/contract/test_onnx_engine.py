@@ -21,6 +21,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassif
 from sklearn.pipeline import make_pipeline
 
 from reference_service import manifest, onnx_artifact, onnx_engine, train
+from reference_service.columns import Row
 from reference_service.components import build_components
 from reference_service.engines import ENGINES, ONNX, SKOPS
 from reference_service.manifest import Untrusted
@@ -164,7 +165,7 @@ def test_only_what_is_over_at_once_runs_on_the_event_loop(models: Path, row: lis
     threads: dict[int, set[str]] = {}
 
     class Watched(OnnxPredictor):
-        def predict(self, snapshot: Snapshot, rows: Sequence[Sequence[float]]) -> list[Answer]:
+        def predict(self, snapshot: Snapshot, rows: Sequence[Row]) -> list[Answer]:
             threads.setdefault(len(rows), set()).add(threading.current_thread().name)
             return super().predict(snapshot, rows)
 

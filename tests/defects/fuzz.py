@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 from starlette.responses import Response
 
+from reference_service.columns import Row
 from reference_service.components import Components
 from reference_service.inputs import Asked, RowValidator
 from reference_service.predictor import Answer, SklearnPredictor
@@ -110,7 +111,7 @@ def predictions_are_random(components: Components) -> Components:
     """`np.random` stands in for the model. Python ML deployment guide."""
 
     class Dice(SklearnPredictor):
-        def predict(self, snapshot: Snapshot, rows: Sequence[Sequence[float]]) -> list[Answer]:
+        def predict(self, snapshot: Snapshot, rows: Sequence[Row]) -> list[Answer]:
             names, shares = snapshot.metadata["classes"], [random.random() for _ in rows]
             return [Answer(names[p > 0.5], {names[0]: 1 - p, names[1]: p}) for p in shares]
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from reference_service.batcher import Batcher, Waiting
+from reference_service.columns import Row
 from reference_service.components import Components
 from reference_service.predictor import Answer, SklearnPredictor
 from reference_service.registry import Snapshot
@@ -21,7 +22,7 @@ def one_call_in_fifty_sleeps(components: Components) -> Components:
     """2% of the calls take 0.3 s longer, as with a collector of garbage or a remote look-up. MLOps handbook."""
 
     class Sleepy(SklearnPredictor):
-        def predict(self, snapshot: Snapshot, rows: Sequence[Sequence[float]]) -> list[Answer]:
+        def predict(self, snapshot: Snapshot, rows: Sequence[Row]) -> list[Answer]:
             if random.random() < 0.02:
                 time.sleep(0.3)
             return super().predict(snapshot, rows)
@@ -35,7 +36,7 @@ def calls_that_meet_another_fail_now_and_then(components: Components) -> Compone
 
     class Racy(Batcher):
         async def submit(
-            self, snapshot: Snapshot, rows: Sequence[Sequence[float]], urgent: bool = False
+            self, snapshot: Snapshot, rows: Sequence[Row], urgent: bool = False
         ) -> list[Answer]:
             if self.calls and not urgent and random.random() < 0.2:
                 raise RuntimeError("changed during iteration")
@@ -50,7 +51,7 @@ def a_lock_lets_one_row_through_at_a_time(components: Components) -> Components:
     """Rows are predicted one by one behind a lock, 50 a second: less than is declared. Practice guide."""
 
     class Locked(SklearnPredictor):
-        def predict(self, snapshot: Snapshot, rows: Sequence[Sequence[float]]) -> list[Answer]:
+        def predict(self, snapshot: Snapshot, rows: Sequence[Row]) -> list[Answer]:
             time.sleep(0.02 * len(rows))
             return super().predict(snapshot, rows)
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 
+from reference_service.columns import Row
 from reference_service.components import Components
 from reference_service.drain import Drain
 from reference_service.predictor import Answer, SklearnPredictor
@@ -51,7 +52,7 @@ def the_first_answer_is_nobodys(components: Components) -> Components:
     class Unfilled(SklearnPredictor):
         calls = 0
 
-        def predict(self, snapshot: Snapshot, rows: Sequence[Sequence[float]]) -> list[Answer]:
+        def predict(self, snapshot: Snapshot, rows: Sequence[Row]) -> list[Answer]:
             self.calls += 1
             return super().predict(snapshot, [[0.0] * len(row) for row in rows] if self.calls == 1 else rows)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from reference_service.columns import Row
 from reference_service.components import Components
 from reference_service.inputs import Features, RowValidator
 from reference_service.predictor import Answer, SklearnPredictor
@@ -26,7 +27,7 @@ def everybody_gets_the_fallback(components: Components) -> Components:
     """The features are not found in the store, and the model is asked about zeros. Deployment helper."""
 
     class Fallback(SklearnPredictor):
-        def predict(self, snapshot: Snapshot, rows: Sequence[Sequence[float]]) -> list[Answer]:
+        def predict(self, snapshot: Snapshot, rows: Sequence[Row]) -> list[Answer]:
             return super().predict(snapshot, [[0.0] * len(row) for row in rows])
 
     return replace(components, predictor=Fallback(), readiness=_Loaded(components.serving, components.batcher))
