@@ -7,14 +7,15 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
+import msgspec
+
 from reference_service.assignment import BUCKETS, canonical, prefix, reduced
 from reference_service.changes import State
 from reference_service.experiment import Experiment, Variant
 from reference_service.inputs import Asked
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(msgspec.Struct, frozen=True):
     """The version that answers, and the variant of an experiment that chose it."""
 
     version: str

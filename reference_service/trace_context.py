@@ -10,7 +10,8 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 HEADER = b"traceparent"
 SAMPLED, RANDOM = 0x01, 0x02
@@ -23,8 +24,7 @@ _INVALID_VERSION = b"ff"
 _NO_TRACE, _NO_SPAN = b"0" * 32, b"0" * 16
 
 
-@dataclass(frozen=True, slots=True)
-class Trace:
+class Trace(msgspec.Struct, frozen=True):
     """A request's place in its trace: the trace's id and that of our part, in lowercase hexadecimal, and its flags."""
 
     trace_id: str
@@ -50,12 +50,13 @@ class Traces:
             found = parsed(given[0])
             if found is not None:
                 trace_id, flags = found
-                return Trace(trace_id, self.identifier(64), flags)
-        return Trace(self.identifier(128), self.identifier(64), RANDOM)
+                return Trace(trace_id, self.identifier(8), flags)
+        return Trace(self.identifier(16), self.identifier(8), RANDOM)
 
-    def identifier(self, bits: int) -> str:
-        """A new id; all zeros would be none."""
-        return f"{self.bits.getrandbits(bits) or 1:0{bits // 4}x}"
+    def identifier(self, size: int) -> str:
+        """A new id of so many bytes; all zeros would be none."""
+        found = self.bits.randbytes(size)
+        return found.hex() if any(found) else "1" * 2 * size
 
 
 def parsed(value: bytes) -> tuple[str, int] | None:
