@@ -17,8 +17,8 @@ TOO_SLOW = 408
 @check(
     "fuzz.survives_rudeness",
     "must",
-    remedy="Give back locks, slots and buffers in `finally`, begin every request with nothing, and count the bytes of a "
-    "body as they come: Content-Length is only what the client says.",
+    remedy="Give back locks, slots and buffers in `finally`, begin every request with nothing, and count the bytes of "
+    "a body as they come: Content-Length is only what the client says.",
 )
 def survives_rudeness(rudeness: Rudeness, limits: Limits) -> Finding:
     """After clients that left in the middle, vanished, trickled or never ended, known rows are answered as before.
@@ -29,8 +29,8 @@ def survives_rudeness(rudeness: Rudeness, limits: Limits) -> Finding:
     """
     lost = [one.exchange for one in rudeness.first if one.only is None]
     if lost or not rudeness.first:
-        what = lost[0].outcome if lost else "nothing"
-        return inconclusive(f"the canary rows were not all answered to begin with ({what}): nothing can be compared")
+        came = lost[0].outcome if lost else "nothing"
+        return inconclusive(f"the canary rows were not all answered to begin with ({came}): nothing can be compared")
     known, judged = _known(rudeness.first), list(_judged(rudeness, limits))
     faults = [(rude, one, what) for rude, one in judged if (what := _fault(known, rude, one)) is not None]
     measured = Measurement(len(faults), "1", n=len(judged), limit=0)

@@ -12,8 +12,8 @@ class BatchTimes:
     """The same rows in one batch and in three, round after round: seconds that each round's requests took.
 
     `size` is the number of rows in each of the three. `three` holds the sums over three batches asked one after
-    another, `whole` the times of the batch of `3 * size` rows asked beside them, in alternating order. `exchange` is one
-    such batch, without its body.
+    another, `whole` the times of the batch of `3 * size` rows asked beside them, in alternating order. `exchange` is
+    one such batch, without its body.
     """
 
     size: int

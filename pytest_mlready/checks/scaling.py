@@ -1,0 +1,91 @@
+"""Check of what an answer costs: as much as its rows, whatever their values."""
+
+from __future__ import annotations
+
+import math
+from statistics import median
+
+from pytest_mlready.catalogue import check
+from pytest_mlready.finding import SERVICE, Finding, Measurement, Status, failed, inconclusive, passed
+from pytest_mlready.records import BatchTimes, Scaling, SlowRow
+
+MOST_EXPONENT = 1.5
+"""Half way between rows and pairs of rows. Linear services stay below 1.1: what is fixed a request only lowers it."""
+SHORTEST_S = 0.01
+"""A batch that takes less says nothing against the service: a pause of a few ms anywhere makes an exponent of it."""
+FEWEST_ROUNDS = 3
+SLOW_FACTOR = 10
+SLOW_S = 0.25
+"""A slow row is both, at best of three with ordinary rows between. A quarter of a second is longer than a busy machine
+lets a request wait, and would have to hit this row three times and the ordinary ones never; ten times an ordinary row
+spares services that are slow throughout."""
+REPEATS = 3
+
+
+@check(
+    "fuzz.time_scales_linearly",
+    "should",
+    remedy="Look rows up in a set or a table instead of comparing each with all others, and bound every loop whose "
+    "length depends on a value.",
+)
+def time_scales_linearly(scaling: Scaling) -> Finding:
+    """Three times the rows take about three times as long, and no value of a feature makes its row slow.
+
+    A comparison of every row with every other passes all tests with ten rows and takes minutes with a thousand. A
+    value that costs a second is a way for any client to stop the service with a handful of requests.
+    """
+    for suspect in scaling.suspects:
+        ordinary = _ordinary(scaling, suspect)
+        if len(suspect.seconds) >= REPEATS and min(suspect.seconds) > max(SLOW_S, SLOW_FACTOR * ordinary):
+            return failed(
+                f"{suspect.exchange.case} takes {min(suspect.seconds):.2f} s at best of {len(suspect.seconds)}, "
+                f"an ordinary one {ordinary * 1000:.1f} ms",
+                Measurement(min(suspect.seconds), "s", n=scaling.asked, limit=max(SLOW_S, SLOW_FACTOR * ordinary)),
+                replay=suspect.exchange.curl(SERVICE),
+            )
+    if not scaling.rows and scaling.asked and scaling.batch is None:
+        return inconclusive("no row was answered with a 2xx status: nothing can be timed")
+    if scaling.batch is not None:
+        return _judged(scaling.batch, scaling.asked)
+    if scaling.problem is not None:
+        return inconclusive(f"no batches could be timed: {scaling.problem}")
+    if not scaling.rows:
+        return Finding(Status.NOT_APPLICABLE, "the service takes one row at a time, and no column has numbers")
+    return passed(f"no value made one of {scaling.asked} rows slow; the service takes one row at a time")
+
+
+def _judged(batch: BatchTimes, asked: int) -> Finding:
+    rows = 3 * batch.size
+    found = exponent(batch)
+    measured = Measurement(found, "1", n=len(batch.whole), limit=MOST_EXPONENT)
+    times = f"{min(batch.three) / 3 * 1000:.1f} ms for {batch.size} rows, {min(batch.whole) * 1000:.1f} ms for {rows}"
+    if found < MOST_EXPONENT:
+        return passed(f"time grows with the rows' number to the power of {found:.2f}: {times}; {asked} rows", measured)
+    if min(batch.whole) < SHORTEST_S:
+        return inconclusive(f"batches of {rows} rows are answered too fast to be compared: {times}", measured)
+    if len(batch.whole) < FEWEST_ROUNDS:
+        return inconclusive(f"only {len(batch.whole)} rounds could be made: {times}", measured)
+    return failed(
+        f"time grows with the rows' number to the power of {found:.2f}: {times}, at best of {len(batch.whole)}",
+        measured,
+        replay=f"# time batches of {batch.size} and of {rows} rows at {SERVICE}{batch.exchange.path}",
+    )
+
+
+def exponent(batch: BatchTimes) -> float:
+    """`p` of time ~ rows ** p, by the best of each and by the median round, whichever is less.
+
+    Three batches of n take 3·c·nᵖ, one of 3n takes c·(3n)ᵖ: their ratio is 3ᵖ⁻¹. A busy machine stretches both alike,
+    for they last as long; the median round is asked as well because one lucky round moves the best of few.
+    """
+    rounds = [_ratio(whole, three) for whole, three in zip(batch.whole, batch.three, strict=True)]
+    return 1 + math.log(min(_ratio(min(batch.whole), min(batch.three)), median(rounds))) / math.log(3)
+
+
+def _ratio(whole: float, three: float) -> float:
+    return max(whole, 1e-9) / max(three, 1e-9)
+
+
+def _ordinary(scaling: Scaling, suspect: SlowRow) -> float:
+    """The median second of ordinary rows: of the whole run, or of those between, if the machine just was slower."""
+    return max(median(scaling.rows or [0.0]), median(suspect.between or (0.0,)))

@@ -1,0 +1,96 @@
+"""Rows of full length with values at their limits: where loops converge slowly, and tables are looked up in vain."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pytest_mlready.evidence.mixed_rows import Cell, numeric_columns
+from pytest_mlready.protocols.json_mapping import JsonMapping
+from pytest_mlready.protocols.openapi import OpenAPI
+from pytest_mlready.records import Row
+
+Bounds = tuple[float | None, float | None]
+MOST_LOOKED_AT = 500
+"""So many sample rows are looked at for an ordinary one."""
+
+
+def ordinary_row(rows: Sequence[Row]) -> Row:
+    """A sample row whose values are at no limit of their columns, or at as few as there are."""
+    limits = {name: _limits(rows, name) for name in numeric_columns(rows)}
+    return min(rows[:MOST_LOOKED_AT], key=lambda row: sum(row[name] in at for name, at in limits.items()))
+
+
+@dataclass(frozen=True)
+class ExtremeRow:
+    """A row with one column at a limit, or with all columns at the same kind of limit."""
+
+    kind: str
+    case: str
+    row: Row
+
+
+def together(rows: Sequence[Row]) -> Iterator[ExtremeRow]:
+    """An ordinary row with every column at its smallest, its largest, and zero: a few rows that touch all limits."""
+    named = {name: _named(rows, name, (None, None)) for name in numeric_columns(rows)}
+    for kind in ("at its smallest", "at its largest", "at zero") if named else ():
+        values = {name: values[kind] for name, values in named.items()}
+        yield ExtremeRow(kind, f"every column {kind}", {**ordinary_row(rows), **values})
+
+
+def singly(rows: Sequence[Row], rng: random.Random, declared: Mapping[str, Bounds]) -> list[ExtremeRow]:
+    """An ordinary row with one column at a limit, for each of them, in random order.
+
+    The limits are each column's smallest and largest sample, zero, and those that the interface document declares.
+    """
+    base = ordinary_row(rows)
+    made = [
+        ExtremeRow(kind, f"{name} {kind} ({value!r})", {**base, name: value})
+        for name in numeric_columns(rows)
+        for kind, value in _named(rows, name, declared.get(name, (None, None))).items()
+    ]
+    return rng.sample(made, len(made))
+
+
+def declared_bounds(openapi: OpenAPI | None, mapping: JsonMapping, columns: Sequence[str]) -> dict[str, Bounds]:
+    """Each column's minimum and maximum by the request's schema, where it says so plainly."""
+    schema = openapi.request_schema("POST", mapping.predict_path) if openapi is not None else None
+    held: Any = schema or {}
+    if mapping.row_key is not None:
+        held = _at(_at(held, "properties"), mapping.row_key)
+    if mapping.nested:
+        held = _at(held, "items")
+    several = _at(held, "prefixItems") or []
+    found: dict[str, Bounds] = {}
+    for at, name in enumerate(columns):
+        if mapping.row_shape == "object":
+            own = _at(_at(held, "properties"), name)
+        else:
+            own = several[at] if isinstance(several, list) and at < len(several) else _at(held, "items")
+        found[name] = _number(_at(own, "minimum")), _number(_at(own, "maximum"))
+    return found
+
+
+def _limits(rows: Sequence[Row], name: str) -> tuple[Cell, Cell]:
+    values = [value for row in rows if isinstance(value := row[name], int | float)]
+    return min(values), max(values)
+
+
+def _named(rows: Sequence[Row], name: str, bounds: Bounds) -> dict[str, Cell]:
+    smallest, largest = _limits(rows, name)
+    zero = 0 if isinstance(smallest, int) and isinstance(largest, int) else 0.0
+    values: dict[str, Cell] = {"at its smallest": smallest, "at its largest": largest, "at zero": zero}
+    for kind, value in zip(("at its declared minimum", "at its declared maximum"), bounds, strict=True):
+        if value is not None and value not in values.values():
+            values[kind] = value
+    return values
+
+
+def _at(node: object, key: str) -> Any:
+    return node.get(key) if isinstance(node, Mapping) else None
+
+
+def _number(value: object) -> float | None:
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else None

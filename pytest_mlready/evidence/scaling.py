@@ -1,0 +1,157 @@
+"""Evidence `scaling`: seconds of single rows with values at their limits, and of rows in one batch and in three.
+
+A batch of 3n is timed beside three batches of n, one after another: windows of equal length, so that whatever else the
+machine does stretches both. Timed apart, on a busy machine a long request seems slower than in proportion, because a
+short one may slip between two turns of others.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+from pytest_mlready.evidence.asking import asked_of, predict
+from pytest_mlready.evidence.extreme_rows import ExtremeRow, declared_bounds, ordinary_row, singly, together
+from pytest_mlready.records import BatchTimes, Exchange, Row, Scaling, SlowRow
+
+if TYPE_CHECKING:
+    from pytest_mlready.evidence.context import Context
+    from pytest_mlready.service.transport import Transport
+
+SIZES = (10, 33, 100, 333, 1000)
+LONG_S = 0.05
+"""A batch that takes so long is long enough to be measured; no larger one is tried."""
+ROUNDS = 9
+FEWEST_ROUNDS = 3
+SEEMS_SLOW_S = 0.25
+SEEMS_SLOW = 10
+"""A row is asked again when it took so many times the median, and longer than `SEEMS_SLOW_S`."""
+REPEATS = 3
+MOST_SUSPECTS = 5
+DEADLINE_S = 3.0
+
+
+def made_with(context: Context) -> Mapping[str, Any]:
+    """Whom is asked, and the declared caps, which bound the sizes."""
+    return {**asked_of(context), **context.part_of_settings("contract")}
+
+
+def gather(context: Context) -> Scaling:
+    """Time single rows in half of the time there is, then batches."""
+    began = time.monotonic()
+    with context.target.transport(deadline_s=DEADLINE_S) as transport:
+        singles = _Singles(context, transport)
+        singles.gather(began + context.budget_s / 2)
+        batch, problem = _batches(context, transport, began + context.budget_s)
+    return Scaling(tuple(singles.seconds), singles.asked, tuple(singles.suspects), batch, problem)
+
+
+class _Singles:
+    """Asks rows with values at their limits, and those that seem slow again, with an ordinary row before each time."""
+
+    def __init__(self, context: Context, transport: Transport) -> None:
+        self._context, self._transport = context, transport
+        self._ordinary = ordinary_row(context.rows)
+        self.seconds: list[float] = []
+        self.suspects: list[SlowRow] = []
+        self.asked = 0
+
+    def gather(self, until: float) -> None:
+        context = self._context
+        bounds = declared_bounds(context.target.openapi, context.target.mapping, list(context.rows[0]))
+        for _ in range(REPEATS):
+            self._timed("ordinary values", self._ordinary)
+        slow = [one for one in together(context.rows) if self._seems_slow(self._timed(one.case, one.row)[1])]
+        kinds = {one.kind for one in slow}
+        alone = sorted(singly(context.rows, context.rng("scaling"), bounds), key=lambda one: one.kind not in kinds)
+        for one in alone:
+            late = time.monotonic() > until and one.kind not in kinds
+            if late or len(self.suspects) == MOST_SUSPECTS or self._is_slow(one):
+                return
+        any(self._is_slow(one) for one in slow)
+
+    def _is_slow(self, one: ExtremeRow) -> bool:
+        """Whether a row is slow each time it is asked; if it seems so at first, it becomes a suspect."""
+        exchange, first = self._timed(one.case, one.row)
+        if not self._seems_slow(first):
+            return False
+        seconds, between = [first], [self._timed("ordinary values", self._ordinary)[1]]
+        while len(seconds) < REPEATS and seconds[-1] > SEEMS_SLOW_S:
+            seconds.append(self._timed(one.case, one.row)[1])
+            between.append(self._timed("ordinary values", self._ordinary)[1])
+        self.suspects.append(SlowRow(exchange, tuple(seconds), tuple(between)))
+        return min(seconds) > SEEMS_SLOW_S
+
+    def _seems_slow(self, seconds: float) -> bool:
+        return seconds > max(SEEMS_SLOW_S, SEEMS_SLOW * median(self.seconds or [0.0]))
+
+    def _timed(self, case: str, row: Row) -> tuple[Exchange, float]:
+        body = self._context.target.mapping.encode_row(row)
+        case = f"a row with {case}"
+        exchange = predict(self._context.target, case, body, transport=self._transport, keep_alive=True)
+        seconds = DEADLINE_S if exchange.failure == "deadline" else exchange.elapsed_s
+        self.asked += 1
+        if exchange.ok:
+            self.seconds.append(seconds)
+        return exchange, seconds
+
+
+def _batches(context: Context, transport: Transport, until: float) -> tuple[BatchTimes | None, str | None]:
+    """Times of the largest size that is taken and not too long, or why there are none."""
+    mapping, cap = context.target.mapping, context.settings.contract.max_batch_rows
+    if mapping.batch_route is None:
+        return None, None
+    chosen: tuple[int, Exchange] | None = None
+    for size in SIZES:
+        if 3 * size > (cap or 3 * size):
+            break
+        exchange = _ask(context, transport, _rows(context.rows, 3 * size))
+        if not exchange.ok:
+            if chosen is None:
+                return None, f"{exchange.case} was answered {exchange.outcome}"
+            break
+        chosen = size, exchange
+        if exchange.elapsed_s > LONG_S:
+            break
+    if chosen is None:
+        return None, f"the declared cap of {cap} rows leaves no two sizes to compare"
+    return _rounds(context, transport, *chosen, until)
+
+
+def _rounds(
+    context: Context, transport: Transport, size: int, exchange: Exchange, until: float
+) -> tuple[BatchTimes | None, str | None]:
+    rows = _rows(context.rows, 3 * size)
+    parts = [rows[at : at + size] for at in range(0, 3 * size, size)]
+    three: list[float] = []
+    whole: list[float] = []
+    while len(whole) < ROUNDS and (len(whole) < FEWEST_ROUNDS or time.monotonic() < until):
+        for bodies in ([parts, [rows]], [[rows], parts])[len(whole) % 2]:
+            asked = [_ask(context, transport, part) for part in bodies]
+            lost = next((one for one in asked if not one.ok), None)
+            if lost is not None:
+                return None, f"{lost.case} was answered {lost.outcome}, though one like it was answered before"
+            (three if bodies is parts else whole).append(sum(one.elapsed_s for one in asked))
+    shown = replace(exchange, request_body=b"", body=b"")
+    return BatchTimes(size, tuple(three), tuple(whole), shown), None
+
+
+def _ask(context: Context, transport: Transport, rows: Sequence[Row]) -> Exchange:
+    mapping = context.target.mapping
+    body = mapping.encode_batch(rows)
+    case = f"a batch of {len(rows)} rows"
+    return predict(context.target, case, body, path=mapping.batch_route, transport=transport, keep_alive=True)
+
+
+def _rows(rows: Sequence[Row], count: int) -> list[Row]:
+    """Distinct rows, as far as the samples go: each a sample with one value of another."""
+    columns = list(rows[0])
+    made: list[Row] = []
+    for at in range(count):
+        lap, own = divmod(at, len(rows))
+        column, other = columns[lap % len(columns)], (own + lap) % len(rows)
+        made.append({**rows[own], column: rows[other][column]})
+    return made
