@@ -38,16 +38,19 @@ def serve(settings: Settings, application: str | Callable[..., Any] = APPLICATIO
     signal.signal(signal.SIGTERM, stopped_early)
     import uvicorn  # only now, so that a taken port is told at once
 
-    from reference_service.http_protocol import ProblemProtocol
+    from reference_service.http_protocol import PROTOCOLS, ServerConfig
     from reference_service.request_log import SERVER_LOGGING
 
     named = isinstance(application, str)
-    config = uvicorn.Config(
+    config = ServerConfig(
         application,
         factory=named,
         workers=settings.workers,
         loop="uvloop",
-        http=ProblemProtocol,
+        limits=settings.limits,
+        http=PROTOCOLS[settings.http],
+        h11_max_incomplete_event_size=settings.limits.head_bytes,
+        proxy_headers=False,  # the peer's address is whom a rate is counted for: no header may change it
         ws="none",
         access_log=False,
         log_config=SERVER_LOGGING,

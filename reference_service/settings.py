@@ -26,6 +26,8 @@ class Limits:
             overflows neither a double nor the single precision that trees compare in.
         user_id_length: most characters of a user id.
         nesting: deepest JSON that is looked at closely to say what is wrong with it.
+        head_bytes: largest request line and headers together.
+        head_seconds: time to send the whole of them.
         body_seconds: time to send the whole body.
         deadline_seconds: time from a complete request to its answer.
         queue_requests, queue_rows: how much may wait for the model before requests are shed.
@@ -37,6 +39,8 @@ class Limits:
     magnitude: float = 1e12
     user_id_length: int = 256
     nesting: int = 32
+    head_bytes: int = 64 * 1024
+    head_seconds: float = 10.0
     body_seconds: float = 10.0
     deadline_seconds: float = 2.0
     queue_requests: int = 256
