@@ -11,7 +11,7 @@ from starlette.responses import Response
 from reference_service import text_fields
 from reference_service.components import Components
 from reference_service.deployment import Order, Outcome
-from reference_service.problems import Problem
+from reference_service.preconditions import expected_generation
 from reference_service.text_fields import TextField
 
 _VERSION = re.compile(r".{1,64}", re.DOTALL)
@@ -21,7 +21,6 @@ _VERSION_WORDS = "must be a string of 1 to 64 characters"
 PROMOTION = {"version": TextField(_VERSION, _VERSION_WORDS, required=True), "sha256": _SHA256, "reason": _REASON}
 ROLLBACK = {"to": TextField(_VERSION, _VERSION_WORDS), "reason": _REASON}
 MOST_BYTES = 4096
-_ENTITY_TAG = re.compile(r'"([0-9]{1,18})"')
 
 
 class DeploymentRoutes:
@@ -89,18 +88,3 @@ class DeploymentRoutes:
             "changed": outcome.changed,
         }
         return self.components.presenter.response(members, 200, {"ETag": f'"{after.generation}"'})
-
-
-def expected_generation(request: Request) -> int | None:
-    """The generation that a change is meant for: `If-Match: "12"`; without the header, or with `*`, any.
-
-    Raises:
-        Problem: 400, the header is neither.
-    """
-    given = request.headers.get("if-match", "*").strip()
-    if given == "*":
-        return None
-    found = _ENTITY_TAG.fullmatch(given)
-    if found is None:
-        raise Problem(400, "malformed-if-match", 'If-Match must be one generation in quotes, such as "12", or *.')
-    return int(found[1])

@@ -92,5 +92,4 @@ class Examination:
 
 def _interface(contract: ModelContract) -> tuple[object, ...]:
     """What of a model its clients depend on."""
-    features = tuple((feature["name"], feature["type"], feature.get("levels")) for feature in contract.features)
-    return contract.name, contract.task, contract.label, contract.classes, features
+    return contract.name, contract.task, contract.label, contract.classes, contract.columns

@@ -11,9 +11,9 @@ from starlette.responses import Response
 from reference_service import assignment, experiment_body
 from reference_service.changes import State
 from reference_service.components import Components
-from reference_service.deployment_routes import expected_generation
 from reference_service.experiment import ill_defined
 from reference_service.experiments import Wish
+from reference_service.preconditions import expected_generation
 from reference_service.problems import Fault, Problem
 
 MOST_BYTES = 16 * 1024

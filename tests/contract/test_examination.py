@@ -87,6 +87,7 @@ def test_a_version_that_cannot_serve_our_clients_is_refused(own: Path, tmp_path:
     another_version(own, "3.0.0", features=features[::-1])
     another_version(own, "4.0.0", framework_version="0.1")
     another_version(own, "5.0.0", version=FIRST)
+    another_version(own, "7.0.0", features=[{**feature, "range": {"minimum": 0, "maximum": 1}} for feature in features])
     another_version(own, "6.0.0")
     spoil_and_sign(own, "6.0.0")
 
@@ -101,6 +102,7 @@ def test_a_version_that_cannot_serve_our_clients_is_refused(own: Path, tmp_path:
                 assert (answer.status_code, answer.json()["type"]) == (422, "urn:problem:untrusted-artifact")
                 asked = await client.post("/predict", json={"features": row, "model_version": version})
                 assert asked.status_code == 503
+            assert (await client.post("/deployments", json={"version": "7.0.0"})).status_code == 200  # other data
 
     asyncio.run(scenario())
 
