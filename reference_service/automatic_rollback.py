@@ -13,7 +13,6 @@ elsewhere, and going further back would only hide it from whoever has to find it
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import math
 import time
 from collections import deque
@@ -80,8 +79,12 @@ class AutomaticRollback:
             return
         while True:
             await asyncio.sleep(min(1.0, settings.rollback_window_seconds / 20))
-            with contextlib.suppress(Problem):  # another worker was first, or a person, or there is no way back
+            try:
                 await self.look()
+            except Problem:
+                pass  # another worker was first, or a person, or there is no way back; the log tells
+            except Exception as error:  # whatever it is, looking must go on
+                self.deployments.log.failure(ACTOR, error)
 
     async def look(self) -> None:
         """Judge the version that serves, and undo it if need be."""

@@ -17,12 +17,14 @@ import pytest
 from scipy import stats
 
 from reference_service.automatic_rollback import ACTOR, CHANCE, chance_of_as_many
+from reference_service.columns import Row
 from reference_service.components import Components, build_components
 from reference_service.deployment import Order
 from reference_service.predictor import Answer, SklearnPredictor
 from reference_service.registry import Snapshot
 from reference_service.settings import Limits, Settings
-from tests.contract.conftest import client_of
+from tests.contract.conftest import Start, client_of, golden
+from tests.contract.deployments import client_with_token, token_file
 
 HELD = ("1.0.0", "2.0.0")
 
@@ -36,7 +38,7 @@ class Sick(SklearnPredictor):
         self.hang = hang
         self.asked = 0
 
-    def predict(self, snapshot: Snapshot, rows: Sequence[Sequence[float]]) -> list[Answer]:
+    def predict(self, snapshot: Snapshot, rows: Sequence[Row]) -> list[Answer]:
         if snapshot.version in self.versions and list(rows[0]) not in snapshot.golden["rows"]:
             self.asked += 1
             if self.asked % self.every == 0:
@@ -52,7 +54,7 @@ class Service:
 
     client: httpx.AsyncClient
     components: Components
-    row: list[float]
+    row: list[Any]
 
     async def ask(self, times: int = 1, **members: Any) -> list[httpx.Response]:
         """Ask for predictions, one after the other."""
@@ -211,7 +213,7 @@ def test_labels_that_prove_bad_answers_bring_the_version_before_back(
 
     async def scenario(right: bool) -> None:
         async with promoted(models, row, SklearnPredictor(), model, rollback_quality=float(bound)) as service:
-            service.row = list(service.components.contract.example_row)
+            service.row = golden(models, model, "1.0.0")["rows"][0]
             for i in range(1000):
                 (answer,) = await service.ask()
                 if answer.json()["model_version"] == "1.0.0" or (right and i == 40):
@@ -227,6 +229,26 @@ def test_labels_that_prove_bad_answers_bring_the_version_before_back(
 
     asyncio.run(scenario(right=True))
     asyncio.run(scenario(right=False))
+
+
+def test_several_workers_go_back_once(start: Start, row: list[float], tmp_path: Path) -> None:
+    bounds = ("--rollback-quality", "0.9", "--rollback-window-seconds", "4")
+    server = start("--workers", "2", "--state", str(tmp_path / "state"), "--tokens", str(token_file(tmp_path)), *bounds)
+    with client_with_token(server) as admin:
+        assert admin.post("/deployments", json={"version": "2.0.0"}).status_code == 200
+        for _ in range(300):
+            with server.client() as client:  # whichever worker takes the connection
+                answer = client.post("/predict", json={"features": row}).json()
+                if answer["model_version"] == "1.0.0":
+                    break
+                label = {"benign": "malignant", "malignant": "benign"}[answer["prediction"]]
+                client.post("/feedback", json={"request_id": answer["request_id"], "label": label})
+        else:
+            pytest.fail("the version before did not come back")
+        time.sleep(1.0)  # for a worker that was just about to
+        actors = [line["actor"] for line in admin.get("/deployments").json()["history"]]
+        assert actors == [ACTOR, "alice", "service"]
+        assert 'model_changes_total{action="rollback"} 1.0' in admin.get("/metrics").text
 
 
 @pytest.mark.parametrize("n", [1, 5, 40, 300, 20_000])
