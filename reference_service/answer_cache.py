@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import struct
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
+import msgspec
+
+from reference_service.columns import Row
 from reference_service.predictor import Answer
 
 
@@ -29,9 +31,9 @@ class AnswerCache:
         """Whether answers are kept at all."""
         return self.seconds > 0
 
-    def key(self, version: str, row: Sequence[float]) -> bytes:
+    def key(self, version: str, row: Row) -> bytes:
         """What makes two questions the same. Adding 0.0 makes the two zeros one."""
-        return version.encode() + b"\0" + struct.pack(f"{len(row)}d", *(value + 0.0 for value in row))
+        return msgspec.msgpack.encode([version, *(cell + 0.0 if isinstance(cell, float) else cell for cell in row)])
 
     def get(self, key: bytes) -> Answer | None:
         """The kept answer, if it is young enough."""

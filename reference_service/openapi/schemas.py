@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+from reference_service.columns import CATEGORY, LONGEST_CATEGORY, NUMBER, Column
 from reference_service.inputs import LARGEST_USER_ID, ModelContract
 from reference_service.settings import Limits
 
 Schema = dict[str, Any]
 TEXT: Schema = {"type": "string"}
 VERSION: Schema = {"type": "string", "pattern": r"^[0-9]+\.[0-9]+\.[0-9]+$", "examples": ["1.0.0"]}
+MOST_EXAMPLES = 10
 SHA256: Schema = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
 
 
@@ -69,18 +72,30 @@ def schemas(contract: ModelContract, limits: Limits) -> dict[str, Schema]:
 
 
 def _features(contract: ModelContract, limits: Limits) -> Schema:
-    bounds = {"type": "number", "minimum": -limits.magnitude, "maximum": limits.magnitude}
-    count = len(contract.features)
-    named = {
-        feature["name"]: {
-            **bounds,
-            "description": f"In training {feature['range']['minimum']:g} to {feature['range']['maximum']:g}.",
-        }
-        for feature in contract.features
-    }
-    listed = {"type": "array", "items": bounds, "minItems": count, "maxItems": count}
+    named = {feature["name"]: _feature(feature, limits) for feature in contract.features}
+    count = len(named)
+    items: Schema = {"prefixItems": list(named.values())}
+    if contract.plain:
+        items = {"items": {"type": "number", "minimum": -limits.magnitude, "maximum": limits.magnitude}}
+    listed = {"type": "array", **items, "minItems": count, "maxItems": count}
     order = f"In this order: {', '.join(contract.names)}."
     return {"oneOf": [{**listed, "description": order}, record(named)]}
+
+
+def _feature(feature: Mapping[str, Any], limits: Limits) -> Schema:
+    """What may stand in the column of a feature."""
+    column = Column.of(feature)
+    found: Schema = {"type": "number", "minimum": -limits.magnitude, "maximum": limits.magnitude}
+    if column.type == NUMBER:
+        seen = f"In training {feature['range']['minimum']:g} to {feature['range']['maximum']:g}."
+    else:
+        levels = list(feature["levels"])
+        found = {"type": "string", "minLength": 1, "maxLength": LONGEST_CATEGORY, "examples": levels[:MOST_EXAMPLES]}
+        seen = f"In training {len(levels)} levels; any other says nothing to the model."
+    if column.nullable:
+        found["type"] = [found["type"], "null"]
+        seen = f"{seen} May be missing."
+    return {**found, "description": seen}
 
 
 def _prediction(contract: ModelContract) -> dict[str, Schema]:
@@ -94,10 +109,6 @@ def _prediction(contract: ModelContract) -> dict[str, Schema]:
 
 
 def _metadata(contract: ModelContract) -> Schema:
-    bounds = record({"minimum": {"type": "number"}, "maximum": {"type": "number"}})
-    feature = record(
-        {"name": TEXT, "type": {"const": "number"}, "range": bounds, "statistics": {"type": "object"}}, closed=False
-    )
     properties: dict[str, Schema] = {
         "name": {"const": contract.name},
         "version": VERSION,
@@ -113,11 +124,29 @@ def _metadata(contract: ModelContract) -> Schema:
         "data_version": TEXT,
         "data": {"type": "object"},
         "label": TEXT,
-        "features": {"type": "array", "items": feature},
+        "features": {"type": "array", "items": _described_feature()},
+        "protected": _protected(),
         "classes": {"type": ["array", "null"], "items": TEXT},
         "metrics": {"type": "object", "additionalProperties": {"type": "number"}},
     }
-    return record(properties, closed=False)
+    return record(properties, optional=("protected",), closed=False)
+
+
+def _described_feature() -> Schema:
+    """What the metadata says of a feature; older versions do not say what may be missing."""
+    share: Schema = {"type": "number", "minimum": 0, "maximum": 1}
+    bounds = record({"minimum": {"type": "number"}, "maximum": {"type": "number"}})
+    column: dict[str, Schema] = {"name": TEXT, "nullable": {"type": "boolean"}, "missing": share}
+    number = {**column, "type": {"const": NUMBER}, "range": bounds, "statistics": {"type": "object"}}
+    levels: Schema = {"type": "object", "additionalProperties": share, "description": "The share of each in training."}
+    category = {**column, "type": {"const": CATEGORY}, "levels": levels}
+    return {"oneOf": [record(each, optional=("nullable", "missing"), closed=False) for each in (number, category)]}
+
+
+def _protected() -> Schema:
+    """The group that the held-out rows may be compared by, without being an input of the model."""
+    groups: Schema = {"type": "object", "additionalProperties": {"type": "integer", "minimum": 1}}
+    return {**record({"column": TEXT, "groups": groups}), "type": ["object", "null"]}
 
 
 def _model_version() -> Schema:

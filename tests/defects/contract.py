@@ -19,6 +19,7 @@ from starlette.routing import Route
 
 from reference_service.answer_cache import AnswerCache
 from reference_service.changes import State
+from reference_service.columns import Row
 from reference_service.components import Components
 from reference_service.identity import Identity
 from reference_service.inputs import Asked, Features, RowValidator
@@ -279,7 +280,7 @@ def the_cache_never_hits(components: Components) -> Components:
     """A fresh uuid is part of the key. Python ML deployment guide."""
 
     class Fresh(AnswerCache):
-        def key(self, version: str, row: Sequence[float]) -> bytes:
+        def key(self, version: str, row: Row) -> bytes:
             return super().key(version, row) + uuid.uuid4().bytes
 
     return replace(components, cache=Fresh(components.settings.cache_seconds))
