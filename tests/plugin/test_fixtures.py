@@ -116,3 +116,20 @@ def test_mlready_load_needs_permission(project: Project) -> None:
 def test_evidence_can_be_asked_for(project: Project) -> None:
     entry = found(project, "mlready_identity", "assert mlready_identity.sources['predict'] == '1.0.0'")
     assert entry["status"] == "pass"
+
+
+def test_rows_near_the_samples_can_be_drawn_in_a_users_test(project: Project) -> None:
+    entry = found(
+        project,
+        "mlready_predict",
+        "from hypothesis import HealthCheck, given, settings",
+        "from pytest_mlready.strategies import rows",
+        "seen = []",
+        "@settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck), database=None)",
+        "@given(row=rows())",
+        "def ask(row):",
+        "    seen.append(mlready_predict(row).prediction)",
+        "ask()",
+        "assert len(seen) >= 5",
+    )
+    assert entry["status"] == "pass"
