@@ -85,12 +85,13 @@ def _of_json(tensor: Tensor, nullable: bool, path: str, faults: list[Fault]) -> 
     if tensor.datatype in {"FP64", "FP32"}:
         with contextlib.suppress(msgspec.MsgspecError):  # nested, or wrong: looked at closely below
             return _FLAT.decode(tensor.data)
+    found = len(faults)
     leaves = list(_leaves(strict_json.examine(bytes(tensor.data), nesting=32), f"{path}.data", tensor.shape, faults))
     for where, value in leaves:
         wanted = _wanted(value, tensor.datatype, nullable)
         if wanted and len(faults) < _MOST_FAULTS:
             faults.append(Fault(where, f"must be {wanted}, is {strict_json.kind(value)}"))
-    return [] if faults else [float(value) if isinstance(value, int) else value for _, value in leaves]
+    return [] if len(faults) > found else [float(value) if isinstance(value, int) else value for _, value in leaves]
 
 
 def _leaves(value: Any, path: str, shape: Sequence[int], faults: list[Fault], inner: bool = False) -> Iterator[Leaf]:

@@ -253,6 +253,84 @@ def test_unknown_models_and_versions(client: httpx.Client, rows: list[list[float
     assert client.post(f"{MODEL}/versions/9.9.9/infer", json=asked).json()["error"]
 
 
+Columns = dict[str, list[Any]]
+
+
+def columns(given: Columns, upright: bool = False) -> list[dict[str, Any]]:
+    """A tensor for each column, as rows lie in it or as one column of a matrix."""
+    width = [1] if upright else []
+    texts = [name for name, values in given.items() if any(isinstance(value, str) for value in values)]
+    return [
+        {
+            "name": name,
+            "shape": [len(values), *width],
+            "datatype": "BYTES" if name in texts else "FP64",
+            "data": values,
+        }
+        for name, values in given.items()
+    ]
+
+
+def columns_in_bytes(given: Columns) -> tuple[list[dict[str, Any]], bytes]:
+    """The same, as bytes: NaN is a missing number."""
+    tensors, tail = columns(given), b""
+    for tensor in tensors:
+        values = tensor.pop("data")
+        if tensor["datatype"] == "BYTES":
+            content = b"".join(struct.pack("<I", len(value.encode())) + value.encode() for value in values)
+        else:
+            content = np.array(values, dtype="<f8").tobytes()
+        tensor["parameters"] = {"binary_data_size": len(content)}
+        tail += content
+    return tensors, tail
+
+
+def test_columns_of_all_kinds_are_a_tensor_each(models: Path) -> None:
+    """A missing number is null in JSON, NaN in bytes; their order does not matter."""
+    infer = "/v2/models/credit/infer"
+
+    async def scenario() -> None:
+        rows = golden(models, "credit", "1.0.0")["rows"]
+        rows[0][1] = rows[3][2] = None
+        rows[5][6] = "Ærø: 漢字"  # a level that training never saw
+        async with client_of(build_components(Settings("credit", models=models))) as client:
+            inputs = (await client.get("/v2/models/credit")).json()["inputs"]
+            names = [each["name"] for each in inputs]
+            assert {(each["name"], each["datatype"]) for each in inputs} >= {("age", "FP64"), ("purpose", "BYTES")}
+            given = {name: [row[i] for row in rows] for i, name in enumerate(names)}
+            answers = (await client.post("/predict/batch", json={"instances": rows})).json()["predictions"]
+            expected = [share for each in answers for share in each["probabilities"].values()]
+            for tensors in (columns(given), columns(given)[::-1], columns(given, upright=True)):
+                answer = await client.post(infer, json={"inputs": tensors})
+                assert outputs(answer)["probabilities"] == expected
+            tensors, tail = columns_in_bytes(given)
+            assert outputs(await client.post(infer, **in_bytes({"inputs": tensors}, tail)))["probabilities"] == expected
+
+            async def told(changes: dict[str, Any], as_bytes: bool = False) -> list[str]:
+                wrong = {name: [*changes.get(name, values[:1]), *values[1:]] for name, values in given.items()}
+                tensors, tail = columns_in_bytes(wrong) if as_bytes else (columns(wrong), b"")
+                sent = in_bytes({"inputs": tensors}, tail) if as_bytes else {"json": {"inputs": tensors}}
+                answer = await client.post(infer, **sent)
+                assert answer.status_code == 422
+                return [error["path"] for error in answer.json()["errors"]]
+
+            assert await told({"age": [None]}) == ["$.inputs[0].data[0]"]
+            assert await told({"age": [None]}, as_bytes=True) == ["$.inputs[0].data[0]"]
+            assert await told({"age": [1e13], "region": ["x" * 65]}) == ["$.inputs[0].data[0]", "$.inputs[9].data[0]"]
+            assert await told({"purpose": [None], "income": ["1"]}) == ["$.inputs[1].datatype"]
+            assert await told({"purpose": [None]}) == ["$.inputs[6].data[0]"]
+            assert await told({"purpose": [""]}, as_bytes=True) == ["$.inputs[6].data[0]"]
+            assert await told({"age": [1.0, 2.0]}) == [f"$.inputs[{i}].shape" for i in range(1, 10)]
+            cut, tail = columns_in_bytes(given)
+            cut[-1]["parameters"]["binary_data_size"] -= 1
+            answer = await client.post(infer, **in_bytes({"inputs": cut}, tail[:-1]))
+            assert [error["path"] for error in answer.json()["errors"]] == [f"$.inputs[9].data[{len(rows) - 1}]"]
+            missing = await client.post(infer, json={"inputs": columns(given)[1:]})
+            assert missing.json()["errors"] == [{"path": "$.inputs", "message": "the tensor 'age' is missing"}]
+
+    asyncio.run(scenario())
+
+
 def test_a_regression_is_one_number_a_row(models: Path) -> None:
     async def scenario() -> None:
         expected = golden(models, "diabetes", "1.0.0")
