@@ -272,6 +272,14 @@ def test_who_asks_for_a_version_or_is_no_user_is_not_routed() -> None:
     assert routing.choose(state, user("ada")) == Choice("2.0.0", "blue")
 
 
+def test_a_variant_without_a_version_is_what_serves_whatever_the_control_is() -> None:
+    control = {"name": "control", "version": "3.0.0", "weight": 0}
+    routing, state = routed([made(variants(control, {"name": "served", "weight": 1}))], NOW)
+    assert routing.choose(state, user("ada")) == Choice("1.0.0", "served")
+    promoted = msgspec.structs.replace(state, serving="2.0.0", generation=1)
+    assert routing.choose(promoted, user("ada")) == Choice("2.0.0", "served")
+
+
 @pytest.mark.parametrize("share", [0, 0.0001, 0.5, 0.9999, 1])
 def test_a_range_is_half_open_at_every_bucket(share: float) -> None:
     class Told(Routing):
