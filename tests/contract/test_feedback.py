@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import jsonschema
 import pytest
 
 from reference_service import outcomes
@@ -18,6 +19,7 @@ from reference_service.predictor import Answer
 from reference_service.settings import Settings
 from tests.contract.conftest import Start, client_of, golden
 from tests.contract.test_metrics import scraped
+from tests.contract.test_openapi import conforms
 
 JSON = {"Content-Type": "application/json"}
 
@@ -108,6 +110,24 @@ def test_bad_feedback_is_refused(client: httpx.Client, case: str) -> None:
     answer = client.post("/feedback", **sent)
     assert answer.status_code == status
     assert [error["path"] for error in answer.json()["errors"]] == [path]
+
+
+def test_it_is_documented_as_it_is(client: httpx.Client, row: list[float]) -> None:
+    document = client.get("/openapi.json").json()
+    body = document["paths"]["/feedback"]["post"]["requestBody"]["content"]["application/json"]
+    schema = {**body["schema"], "components": document["components"]}
+    jsonschema.Draft202012Validator(schema).validate(body["example"])
+    request_id = body["example"]["request_id"]
+    conforms(document, "post", "/feedback", client.post("/feedback", json={**body["example"], "request_id": "never"}))
+    client.post("/predict", json={"features": row}, headers={"X-Request-ID": request_id})
+    accepted = client.post("/feedback", json=body["example"])
+    assert accepted.status_code == 202
+    conforms(document, "post", "/feedback", accepted)
+    conforms(document, "get", "/feedback", client.get("/feedback"))
+    for case in BAD.values():
+        if not isinstance(case[0], bytes):
+            assert not jsonschema.Draft202012Validator(schema).is_valid(case[0]), case[0]
+            conforms(document, "post", "/feedback", client.post("/feedback", json=case[0]))
 
 
 def test_quality_is_told_by_version_as_labels_come(start: Start, models: Path) -> None:

@@ -9,12 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import jsonschema
 import numpy as np
 import pytest
+from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from reference_service.components import build_components
 from reference_service.settings import Settings
 from tests.contract.conftest import client_of, golden
+from tests.contract.test_openapi import conforms, schema_of
 
 MODEL = "/v2/models/breast-cancer"
 INFER = f"{MODEL}/infer"
@@ -341,5 +344,34 @@ def test_a_regression_is_one_number_a_row(models: Path) -> None:
             answer = await client.post("/v2/models/diabetes/infer", json=asked)
             wanted = [each["prediction"] for each in expected["answers"]]
             assert outputs(answer)["prediction"] == pytest.approx(wanted, rel=1e-9)
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("model", ["breast-cancer", "diabetes", "credit"])
+def test_it_is_documented_as_it_is(models: Path, model: str) -> None:
+    async def scenario() -> None:
+        async with client_of(build_components(Settings(model, models=models))) as client:
+            document = (await client.get("/openapi.json")).json()
+            assert not list(OpenAPIV31SpecValidator(document).iter_errors())
+            infer = "/v2/models/{name}/infer"
+            body = document["paths"][infer]["post"]["requestBody"]["content"]["application/json"]
+            schema = {**body["schema"], "components": document["components"]}
+            jsonschema.Draft202012Validator(schema).validate(body["example"])
+            address = infer.format(name=model)
+            good = await client.post(address, json=body["example"])
+            assert good.status_code == 200
+            conforms(document, "post", infer, good)
+            as_bytes = await client.post(address, json={**body["example"], "parameters": {"binary_data_output": True}})
+            text = json.loads(as_bytes.content[: int(as_bytes.headers[LENGTH])])
+            answer = {**schema_of(document, "post", infer, good), "components": document["components"]}
+            jsonschema.Draft202012Validator(answer).validate(text)
+            for wrong in ({}, {**body["example"], "inputs": []}, {**body["example"], "colour": "red"}):
+                assert not jsonschema.Draft202012Validator(schema).is_valid(wrong)
+                refusal = await client.post(address, json=wrong)
+                assert refusal.status_code == 422
+                conforms(document, "post", infer, refusal)
+            conforms(document, "get", "/v2/models/{name}", await client.get(f"/v2/models/{model}"))
+            conforms(document, "get", "/v2/models/{name}", await client.get("/v2/models/other"))
 
     asyncio.run(scenario())
