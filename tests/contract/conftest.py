@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,14 @@ from reference_service.components import Components
 from reference_service.train import train_missing
 
 STARTS_WITHIN = 60.0
+WITH_LIMITS = """
+import json, sys
+from dataclasses import replace
+from reference_service.__main__ import settings_of
+from reference_service.server import serve
+from reference_service.settings import Limits
+serve(replace(settings_of(sys.argv[2:]), limits=Limits(**json.loads(sys.argv[1]))))
+"""
 
 
 @dataclass
@@ -31,6 +39,11 @@ class Server:
     process: subprocess.Popen[bytes]
     log: Path
     models: Path
+
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        return int(self.url.rpartition(":")[2])
 
     def client(self) -> httpx.Client:
         """A client that trusts no environment."""
@@ -81,13 +94,16 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def start(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
-    """Start servers: `start("--workers", "2")`."""
+    """Start servers: `start("--workers", "2")`, or with other limits: `start(limits={"body_seconds": 0.5})`."""
     running: list[subprocess.Popen[bytes]] = []
 
-    def begin(*arguments: str, registry: Path = models, alive: bool = True) -> Server:
+    def begin(
+        *arguments: str, registry: Path = models, alive: bool = True, limits: Mapping[str, float] | None = None
+    ) -> Server:
         port = free_port()
         state = tmp_path_factory.mktemp("instance")
-        command = [sys.executable, "-m", "reference_service", "--port", str(port), "--models", str(registry)]
+        program = ["-m", "reference_service"] if limits is None else ["-c", WITH_LIMITS, json.dumps(limits)]
+        command = [sys.executable, *program, "--port", str(port), "--models", str(registry)]
         with (state / "log").open("wb") as log:
             process = subprocess.Popen([*command, "--state", str(state), *arguments], stdout=log, stderr=log)
         running.append(process)

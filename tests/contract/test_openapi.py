@@ -9,7 +9,7 @@ import jsonschema
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from tests.contract.test_bad_input import BAD_BODIES, BAD_HEADERS, JSON, body
+from tests.contract.bad_inputs import BAD_BODIES, BAD_HEADERS, JSON, body
 
 ROUTES = {
     ("get", "/health/live"),
