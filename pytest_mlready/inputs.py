@@ -13,12 +13,13 @@ MIN_ROWS = 20
 
 
 def read_rows(settings: Settings) -> tuple[Row, ...]:
-    """The sample rows of `[inputs] rows`, without the label column; () if none are declared.
+    """The sample rows of `[inputs] rows`, without the label and the protected column; () if none are declared.
 
-    A CSV file with a header (an empty cell is a missing value, a numeric one a number), or a JSON list of objects.
+    A CSV file with a header, or a JSON list of objects. In CSV an empty cell is a missing value, and a numeric one a
+    number, unless the column has words, too: of the levels "1", "2" and "A" all are texts.
 
     Raises:
-        SettingsError: not readable, fewer than 20 rows, ragged, or without the label column.
+        SettingsError: not readable, fewer than 20 rows, ragged, or without a column that is declared.
     """
     if settings.inputs.rows is None:
         return ()
@@ -32,11 +33,12 @@ def read_rows(settings: Settings) -> tuple[Row, ...]:
         raise SettingsError(f"{where}: cannot be read as {path.suffix.lstrip('.') or 'CSV'}: {error}") from None
     if len(rows) < MIN_ROWS:
         raise SettingsError(f"{where}: has {len(rows)} rows, needs {MIN_ROWS} or more: every check is anchored on them")
-    label = settings.inputs.label
-    if label is not None and label not in rows[0]:
-        hint = nearest(label, list(rows[0]))
-        raise SettingsError(f"inputs.label: {settings.inputs.rows} has no column {label!r}{hint}")
-    return tuple({name: value for name, value in row.items() if name != label} for row in rows)
+    beside = {"label": settings.inputs.label, "protected": settings.inputs.protected}
+    for key, column in beside.items():
+        if column is not None and column not in rows[0]:
+            hint = nearest(column, list(rows[0]))
+            raise SettingsError(f"inputs.{key}: {settings.inputs.rows} has no column {column!r}{hint}")
+    return tuple({name: value for name, value in row.items() if name not in beside.values()} for row in rows)
 
 
 def _from_csv(path: Path) -> list[dict[str, str | int | float | None]]:
@@ -45,14 +47,18 @@ def _from_csv(path: Path) -> list[dict[str, str | int | float | None]]:
         header = next(reader, [])
         if len(set(header)) != len(header) or not all(header):
             raise ValueError("the first line must name every column, each once")
-        rows = []
+        rows: list[list[str]] = []
         for cells in reader:
             if not cells:
                 continue
             if len(cells) != len(header):
                 raise ValueError(f"line {reader.line_num} has {len(cells)} cells, the header {len(header)}")
-            rows.append({name: _value(cell) for name, cell in zip(header, cells, strict=True)})
-    return rows
+            rows.append(cells)
+    texts = {name for name, *cells in zip(header, *rows, strict=True) if any(map(_is_word, cells))}
+    return [
+        {name: cell or None if name in texts else _value(cell) for name, cell in zip(header, cells, strict=True)}
+        for cells in rows
+    ]
 
 
 def _from_json(path: Path) -> list[dict[str, str | int | float | None]]:
@@ -63,6 +69,14 @@ def _from_json(path: Path) -> list[dict[str, str | int | float | None]]:
         if isinstance(value, (list, dict)):
             raise ValueError(f"{name!r} holds {json.dumps(value)[:40]}, expected a text, a number, true, false or null")
     return rows
+
+
+def _is_word(cell: str) -> bool:
+    try:
+        float(cell or "0")
+    except ValueError:
+        return True
+    return False
 
 
 def _value(cell: str) -> str | int | float | None:

@@ -46,10 +46,14 @@ class Service:
 
 @dataclass(frozen=True)
 class Inputs:
-    """Valid rows that everything is anchored on, and what is known about them."""
+    """Valid rows that everything is anchored on, and what is known about them.
+
+    `label` and `protected`, the group that a row belongs to, are columns that are not sent.
+    """
 
     rows: str | None = None
     label: str | None = None
+    protected: str | None = None
     missing: Literal["reject", "accept"] = "reject"
     golden: str | None = None
     classes: tuple[str | int, ...] | None = None

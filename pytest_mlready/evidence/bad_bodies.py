@@ -28,8 +28,9 @@ class Bad:
 def bad_bodies(mapping: JsonMapping, rows: Sequence[Row]) -> Iterator[Bad]:
     """All of them, those that are likeliest to break a service last."""
     row = rows[0]
-    yield from _missing(mapping, row)
-    yield from _arity(mapping, row)
+    required = never_missing(rows)
+    yield from _missing(mapping, row, required)
+    yield from _arity(mapping, row, required)
     number = middle_number(rows)
     if number is not None:
         yield from _literals(mapping, rows, number)
@@ -37,6 +38,11 @@ def bad_bodies(mapping: JsonMapping, rows: Sequence[Row]) -> Iterator[Bad]:
     if mapping.batch_route is not None:
         yield from _batches(mapping, rows, number)
     yield from _malformed(mapping, row)
+
+
+def never_missing(rows: Sequence[Row]) -> list[str]:
+    """The features that every row has a value of: where null stands in a valid row, it is no bad value."""
+    return [name for name in rows[0] if all(row.get(name) is not None for row in rows)]
 
 
 def middle_number(rows: Sequence[Row]) -> str | None:
@@ -50,7 +56,7 @@ def with_literal(mapping: JsonMapping, row: Row, feature: str, literal: str) -> 
     return mapping.encode_row({**row, feature: HOLE}).replace(json.dumps(HOLE).encode(), literal.encode())
 
 
-def _missing(mapping: JsonMapping, row: Row) -> Iterator[Bad]:
+def _missing(mapping: JsonMapping, row: Row, required: Sequence[str]) -> Iterator[Bad]:
     for case, text in (("no body", ""), ("null", "null"), ('""', '""'), ("{}", "{}"), ("[]", "[]")):
         yield Bad("missing", f"body {case}" if text else case, text.encode())
     if mapping.row_key is not None:
@@ -59,14 +65,15 @@ def _missing(mapping: JsonMapping, row: Row) -> Iterator[Bad]:
             yield Bad("missing", f"{mapping.row_key} = {json.dumps(one)}", _text({mapping.row_key: one}))
         yield Bad("missing", f"no {mapping.row_key}", mapping.encode_row(row).replace(
             _text(mapping.row_key) + b":", _text(f"not_{mapping.row_key}") + b":", 1))  # fmt: skip
-    feature = list(row)[len(row) // 2]
-    yield Bad("missing_value", f"null for {feature}", mapping.encode_row({**row, feature: None}))
+    if required:
+        feature = required[len(required) // 2]
+        yield Bad("missing_value", f"null for {feature}", mapping.encode_row({**row, feature: None}))
 
 
-def _arity(mapping: JsonMapping, row: Row) -> Iterator[Bad]:
+def _arity(mapping: JsonMapping, row: Row, required: Sequence[str]) -> Iterator[Bad]:
     if mapping.row_shape == "object":
-        last = list(row)[-1]
-        yield Bad("absent_feature", f"no {last}", mapping.encode_row(_without(row, last)))
+        if required:
+            yield Bad("absent_feature", f"no {required[-1]}", mapping.encode_row(_without(row, required[-1])))
         first = next(iter(row))
         if len(row) > 2:
             yield Bad("arity", f"{first} alone of {len(row)} features", mapping.encode_row({first: row[first]}))

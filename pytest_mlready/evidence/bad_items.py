@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pytest_mlready.evidence.asking import ask_one, predict
+from pytest_mlready.evidence.bad_bodies import never_missing
 from pytest_mlready.evidence.context import Context
 from pytest_mlready.evidence.mixed_rows import numeric_columns, spread
 from pytest_mlready.evidence.store import GatherError
@@ -46,7 +47,7 @@ def gather(context: Context) -> BadItems:
     until = time.monotonic() + context.budget_s
     row = context.rows[0]
     numeric = numeric_columns(context.rows)
-    columns = numeric or list(row)
+    columns = numeric or never_missing(context.rows) or list(row)
     places = [columns[at] for at in spread(len(columns), POSITIONS)]
     kinds = [*ANYWHERE, *([*NUMBERS, "a number as text"] if numeric else [])]
     batched = context.target.mapping.batch_route is not None

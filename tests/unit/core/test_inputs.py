@@ -42,6 +42,20 @@ def test_the_label_is_left_out(tmp_path: Path) -> None:
     assert rows(tmp_path, csv("3"), label="b") == ({"a": 3},) * MIN_ROWS
 
 
+def test_the_protected_group_is_left_out_too(tmp_path: Path) -> None:
+    content = "age,outcome,sex\n" + "40,repaid,female\n" * MIN_ROWS
+    assert rows(tmp_path, content, label="outcome", protected="sex") == ({"age": 40},) * MIN_ROWS
+    with raises(SettingsError, match=r"inputs\.protected: rows\.csv has no column 'sec'; did you mean 'sex'\?"):
+        rows(tmp_path, content, protected="sec")
+
+
+def test_numeric_looking_levels_are_texts_where_a_column_has_words(tmp_path: Path) -> None:
+    content = "zone,size\n" + "1,1\n02,nan\nA,3.0\n,\n" * MIN_ROWS
+    read = rows(tmp_path, content)[:4]
+    assert [row["zone"] for row in read] == ["1", "02", "A", None]
+    assert [row["size"] for row in read] == [1, "nan", 3.0, None]
+
+
 def test_without_a_file_there_are_no_rows() -> None:
     assert read_rows(parse({"service": {"url": "http://x"}}, source="", directory=Path())) == ()
 

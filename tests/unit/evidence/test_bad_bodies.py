@@ -9,6 +9,7 @@ import pytest
 from pytest_mlready.evidence.bad_bodies import Bad, bad_bodies
 from pytest_mlready.evidence.limits import _batch
 from pytest_mlready.protocols.json_mapping import JsonMapping
+from pytest_mlready.records import Row
 
 ROWS = [{name: float(at) + 0.5 for at, name in enumerate("abcde")} for _ in range(3)]
 ARRAY = JsonMapping(batch_path="/predict/batch")
@@ -47,6 +48,17 @@ def test_text_rows_have_no_numbers_to_spoil() -> None:
     groups = {one.group for one in bad_bodies(ARRAY, [{"text": "a"}, {"text": "b"}, {"text": "c"}])}
     assert not {"nan", "nonfinite", "coercion"} & groups
     assert {"missing", "malformed"} <= groups
+
+
+@EACH
+def test_null_is_bad_only_where_no_sample_has_it(mapping: JsonMapping) -> None:
+    some: list[Row] = [{"a": 1.0, "b": None, "c": "x"}, {"a": 2.0, "b": 3.0, "c": "y"}, {"a": 2.0, "b": 3.0, "c": None}]
+    (missing,) = (one for one in bad_bodies(mapping, some) if one.group == "missing_value")
+    assert missing.body == mapping.encode_row({**some[0], "a": None})
+    absent = [one.body for one in bad_bodies(mapping, some) if one.group == "absent_feature"]
+    assert absent == ([mapping.encode_row({"b": None, "c": "x"})] if mapping.row_shape == "object" else [])
+    nowhere: list[Row] = [{"a": None}, {"a": 1.0}, {"a": 2.0}]
+    assert not {"missing_value", "absent_feature"} & {one.group for one in bad_bodies(mapping, nowhere)}
 
 
 @pytest.mark.parametrize("mapping", [ARRAY, OBJECT, NESTED], ids=["array", "object", "nested"])
