@@ -64,6 +64,7 @@ SCHEDULE = _schedule(
     Evidence("interface_document", records.InterfaceDocument, {"smoke": 1}),
     Evidence("bad_requests", records.BadRequests, {"smoke": 1}, permission="fuzz", needs=("inputs.rows",)),
     Evidence("bad_items", records.BadItems, {"smoke": 2}, permission="fuzz", needs=("inputs.rows",)),
+    Evidence("corpus", records.Corpus, {"quick": 1.5}, permission="fuzz", needs=("inputs.rows",)),
     Evidence("spellings", records.Spellings, {"quick": 0.5}, permission="fuzz", needs=("inputs.rows",)),
     Evidence("edits", records.Edits, {"quick": 1}, permission="fuzz", needs=("inputs.rows",)),
     Evidence("batch_sizes", records.BatchSizes, {"quick": 1}, permission="fuzz", needs=("inputs.rows",)),

@@ -5,6 +5,7 @@ in an `.npz` file (fields marked `ARRAYS`), times are seconds, `*_at` are second
 """
 
 from pytest_mlready.records.closing import Closing
+from pytest_mlready.records.corpus import Corpus, Generated
 from pytest_mlready.records.drills import (
     BrokenModel,
     Counters,
@@ -53,6 +54,7 @@ __all__ = [
     "CacheDrill",
     "Closing",
     "Concurrency",
+    "Corpus",
     "Counters",
     "Drain",
     "Edit",
@@ -60,6 +62,7 @@ __all__ = [
     "Errored",
     "Exchange",
     "Exposition",
+    "Generated",
     "Generator",
     "Golden",
     "HealthProbe",

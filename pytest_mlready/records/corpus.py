@@ -1,0 +1,31 @@
+"""Records of generated rows: full length, of the right types, with values that a model was never trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pytest_mlready.records.probes import Answered
+
+
+@dataclass(frozen=True)
+class Generated:
+    """A sample row with some values replaced, and its answer; `row` is the sample's position."""
+
+    row: int
+    edits: Mapping[str, str | int | float | None]
+    answered: Answered
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """A seeded set of generated rows.
+
+    `shrunk` are the failing ones again with as few edits as still fail, in the order found; `sample` is the sample row
+    itself, asked before and after. `stopped` says why the rest was not asked.
+    """
+
+    sample: tuple[Answered, ...]
+    cases: tuple[Generated, ...]
+    shrunk: tuple[Generated, ...] = ()
+    stopped: str | None = None
