@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from reference_service.columns import Row
 from reference_service.components import Components
-from reference_service.deadline import Deadline
+from reference_service.deadline import within
 from reference_service.inputs import Asked
 from reference_service.predictor import Answer
 from reference_service.problems import Problem
@@ -81,11 +81,7 @@ class PredictRoutes:
         Raises:
             Problem: 503 shed, 504 out of time.
         """
-        parts = self.components
-        if parts.predictor.at_once(snapshot, rows):
-            return await parts.batcher.submit(snapshot, rows)  # which will not wait
         try:
-            with Deadline(self.limits.deadline_seconds):
-                return await parts.batcher.submit(snapshot, rows)
+            return await within(self.limits.deadline_seconds, self.components.batcher.submit(snapshot, rows))
         except TimeoutError:
             raise Problem(504, "deadline-exceeded", "The model did not answer in time.") from None

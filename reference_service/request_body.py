@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from starlette.requests import ClientDisconnect, Request
 
-from reference_service.deadline import Deadline
+from reference_service.deadline import within
 from reference_service.problems import Problem
 
 JSON_TYPE = "application/json"
@@ -35,8 +35,7 @@ class BodyReader:
             return b""
         self.check_headers(request, limit, types)
         try:
-            with Deadline(self.seconds):
-                content = await self.collect(request, limit)
+            content = await within(self.seconds, self.collect(request, limit))
         except TimeoutError:
             detail = f"The body did not arrive within {self.seconds:g} seconds."
             raise Problem(408, "body-too-slow", detail, headers={"Connection": "close"}) from None
