@@ -13,6 +13,7 @@ import asyncio
 import json
 import os
 import random
+import select
 import shutil
 import signal
 import struct
@@ -79,7 +80,9 @@ def killed_processes(models: Path, work: Path, kills: int, dice: random.Random) 
     for kill in range(kills):
         writers = [forked(lambda acknowledge: keep_changing(settings, loaded, acknowledge)) for _ in range(2)]
         writers.append(forked(lambda acknowledge, kill=kill: keep_publishing(registry, kill, acknowledge)))
-        time.sleep(dice.uniform(0.02, 0.35))
+        for _, pipe in writers:  # all are in the middle of it
+            select.select([pipe], [], [], 60)
+        time.sleep(dice.uniform(0, 0.2))
         for pid, _ in writers:
             os.kill(pid, signal.SIGKILL)
         acknowledged = [message for pid, pipe in writers for message in collected(pid, pipe)]

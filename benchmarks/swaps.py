@@ -17,18 +17,14 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 import tempfile
 import threading
 import time
-from bisect import bisect_right
 from collections import Counter
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from live_server import (
-    Answer,
     Connection,
     Live,
     admin,
@@ -38,48 +34,22 @@ from live_server import (
     request,
     running,
 )
+from witnesses import Question, Seen, Timeline, without_id
 
 from reference_service.train import train_missing
 
 MODEL = "breast-cancer"
 VERSIONS = ("1.0.0", "2.0.0")
 BATCH = 512
-REQUEST_ID = re.compile(rb'"request_id":"[^"]*"')
-
-
-@dataclass
-class Timeline:
-    """What the admin did: generations by the time their change was asked for, and acknowledged."""
-
-    version_of: dict[int, str] = field(default_factory=dict)
-    asked: list[float] = field(default_factory=list)
-    acknowledged: list[float] = field(default_factory=list)
-
-    def allowed(self, answer: Answer) -> range:
-        """The generations in which an answer may have been made, by nothing but the times of all messages.
-
-        From the last one that was acknowledged before the request left, to the last that was asked for before the
-        answer arrived.
-        """
-        first = bisect_right(self.acknowledged, answer.sent)
-        last = bisect_right(self.asked, answer.received)
-        return range(first, last + 1)
-
-
-@dataclass
-class Question:
-    """A request, and the bytes with which each version answers it."""
-
-    content: bytes
-    answers: dict[str, bytes]
-
-
-@dataclass
-class Seen:
-    """What one client saw."""
-
-    answers: list[tuple[Question, Answer]] = field(default_factory=list)
-    failures: Counter[str] = field(default_factory=Counter)
+MUST_BE_NONE = (
+    "failed",
+    "mixed",
+    "stale",
+    "other bytes",
+    "other version or generation in the headers",
+    "swaps refused",
+    "workers not asked after a change",
+)
 
 
 def main() -> int:
@@ -102,8 +72,7 @@ def main() -> int:
         print(f"{name:<52} {value}")
     if options.json:
         options.json.write_text(json.dumps(figures, indent=1))
-    must_be_none = ("failed", "mixed", "stale", "other bytes", "workers not asked after a change", "swaps refused")
-    return int(any(figures[name] for name in must_be_none))
+    return int(any(figures[name] for name in MUST_BE_NONE))
 
 
 def questions(live: Live, models: Path) -> tuple[list[Question], list[Question]]:
@@ -152,7 +121,7 @@ def asked(connection: Connection, path: str, body: dict[str, Any]) -> Question:
         answers[version] = without_id(answer.body)
     if path == "/predict/batch":
         told_apart(*(json.loads(answer)["predictions"] for answer in answers.values()))
-    return Question(request("POST", path, body), answers)
+    return Question(request("POST", path, body), answers, len(body.get("instances", [0])))
 
 
 def told_apart(first: list[Any], second: list[Any]) -> None:
@@ -160,11 +129,6 @@ def told_apart(first: list[Any], second: list[Any]) -> None:
     same = sum(one == other for one, other in zip(first, second, strict=True))
     if same:
         raise RuntimeError(f"the versions give {same} rows the same answer")
-
-
-def without_id(body: bytes) -> bytes:
-    """An answer but for what no two answers share."""
-    return REQUEST_ID.sub(b'"request_id":""', body)
 
 
 def keep_asking(live: Live, questions: list[Question], seen: Seen, stop: threading.Event, fresh: bool) -> None:
@@ -178,7 +142,7 @@ def keep_asking(live: Live, questions: list[Question], seen: Seen, stop: threadi
             if fresh:
                 connection.close()
                 connection = Connection(live.port)
-            seen.answers.append((question, connection.ask(question.content)))
+            seen.add(question, connection.ask(question.content))
         except OSError as error:
             seen.failures[type(error).__name__] += 1
             connection = Connection(live.port)
@@ -212,11 +176,10 @@ def swap(
         for connection in (*pinned.values(), *fresh):  # all are on their way before the first answer is read
             connection.socket.sendall(question.content)
         for worker, connection in pinned.items():
-            probes.answers.append((question, connection.answer(answer.received)))
+            probes.add(question, connection.answer(answer.received))
             asked_workers[worker] += 1
         for connection in fresh:
-            probes.answers.append((question, connection.answer(answer.received)))
-        for connection in fresh:
+            probes.add(question, connection.answer(answer.received))
             connection.close()
     controls.close()
     return refused
@@ -233,27 +196,18 @@ def judged(
     """The figures."""
     failures: Counter[str] = Counter()
     count: Counter[str] = Counter()
-    stale = mixed = other = wrong_headers = 0
-    examples: list[str] = []
     for one in seen:
         failures.update(one.failures)
-        for question, answer in one.answers:
-            count["batches" if b"/predict/batch" in question.content[:30] else "singles"] += 1
-            if answer.status != 200:
-                failures[str(answer.status)] += 1
-                examples.append(answer.body[:200].decode())
-                continue
-            body = without_id(answer.body)
-            made_by = next((version for version, known in question.answers.items() if known == body), None)
-            if made_by is None:
-                verdict = of_rows(question, answer)
-                mixed += verdict == "mixed"
-                other += verdict == "other"
+        for answer in one.answers:
+            count["batches" if answer.rows > 1 else "singles"] += 1
+            if answer.made_by in {"mixed", "other"}:
+                count[answer.made_by] += 1
                 continue
             allowed = timeline.allowed(answer)
-            stale += made_by not in {timeline.version_of.get(generation) for generation in allowed}
-            stale += answer.generation not in allowed
-            wrong_headers += answer.version != made_by or timeline.version_of.get(answer.generation) != made_by
+            versions = {timeline.version_of.get(generation) for generation in allowed}
+            count["stale"] += answer.made_by not in versions or answer.generation not in allowed
+            told = answer.version, timeline.version_of.get(answer.generation)
+            count["told otherwise"] += told != (answer.made_by, answer.made_by)
     acks = [1000 * (end - begin) for begin, end in zip(timeline.asked, timeline.acknowledged, strict=True)]
     return {
         "swaps": swaps,
@@ -261,11 +215,11 @@ def judged(
         "single answers": count["singles"],
         f"batches of {BATCH} rows": count["batches"],
         "failed": sum(failures.values()),
-        "failures": dict(failures),
-        "examples of failures": examples[:3],
-        "mixed": mixed,
-        "stale": stale,
-        "other bytes": other + wrong_headers,
+        "failures": dict(failures.most_common(3)),
+        "mixed": count["mixed"],
+        "stale": count["stale"],
+        "other bytes": count["other"],
+        "other version or generation in the headers": count["told otherwise"],
         "swaps refused": refused,
         "requests to each worker after an acknowledgement": sorted(asked_workers.values()),
         "workers not asked after a change": sum(found < swaps for found in asked_workers.values()),
@@ -273,16 +227,6 @@ def judged(
         "acknowledgement p99 ms": round(percentile(acks, 0.99), 1),
         "acknowledgement max ms": round(max(acks), 1),
     }
-
-
-def of_rows(question: Question, answer: Answer) -> str:
-    """Whether an answer that no version gives is a mixture of both, row by row, or something else."""
-    found = answer.json().get("predictions")
-    known = [json.loads(each).get("predictions") for each in question.answers.values()]
-    if found is None or len(found) != len(known[0]):
-        return "other"
-    fits = all(row in (one, other) for row, one, other in zip(found, known[0], known[1], strict=True))
-    return "mixed" if fits else "other"
 
 
 if __name__ == "__main__":
