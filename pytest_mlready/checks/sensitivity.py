@@ -38,14 +38,17 @@ def input_matters(answers: Answers, edits: Edits, settings: Settings) -> Finding
         what = f"all {len(first)} rows get one answer, {first[0].prediction!r}"
         return failed(what, measured, replay=asked.curl(SERVICE))
     declared = (settings.relations or Relations()).active
-    idle = [column for column in declared if not _moves(edits, column)]
+    asked_of = {one.column for one in edits.edits}
+    idle = [column for column in declared if column in asked_of and not _moves(edits, column)]
     if idle:
         shown = next((one.answered.exchange for one in edits.edits if one.column == idle[0]), None)
         what = f"no edit of {', '.join(idle)} changed any answer, though declared active"
         return failed(what, Measurement(len(idle), "1", n=len(declared), limit=0),
                       replay=shown.curl(SERVICE) if shown else "")  # fmt: skip
+    unasked = [column for column in declared if column not in asked_of]
+    if unasked:
+        return inconclusive(f"{', '.join(unasked)}, declared active, could not be edited: the samples have one value")
     moved = {one.column for one in edits.edits if _moves(edits, one.column)}
-    asked_of = {one.column for one in edits.edits}
     return passed(f"answers vary; {len(moved)} of {len(asked_of)} features changed some answer", measured)
 
 

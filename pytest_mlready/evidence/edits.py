@@ -28,7 +28,7 @@ def made_with(context: Context) -> Mapping[str, Any]:
 
 
 def gather(context: Context) -> Edits:
-    """Ask the originals, then edits of declared columns, then of all others while there is time."""
+    """Ask the originals and edits of each declared column in one row, then further edits while there is time."""
     until = time.monotonic() + context.budget_s
     relations = context.settings.relations or Relations()
     declared = _declared(relations, context.rows)
@@ -37,14 +37,18 @@ def gather(context: Context) -> Edits:
     with context.target.transport() as transport:
         originals = tuple(ask_one(context, at, transport=transport, keep_alive=True) for at in rows)
         edits: list[Edit] = []
-        for column in [*declared, *(name for name in context.rows[0] if name not in declared)]:
-            if edits and time.monotonic() > until:
+        for done, (at, column) in enumerate(places(declared, list(context.rows[0]), rows)):
+            if done >= max(1, len(declared)) and time.monotonic() > until:
                 break
-            for at in rows[: DECLARED_ROWS if column in declared else 1]:
-                edits += [
-                    _edited(context, transport, at, column, value) for value in ladder(context.rows, column, at)
-                ]
+            edits += [_edited(context, transport, at, column, value) for value in ladder(context.rows, column, at)]
     return Edits(originals, tuple(edits), expected)
+
+
+def places(declared: Sequence[str], columns: Sequence[str], rows: Sequence[int]) -> list[tuple[int, str]]:
+    """Row and column of each edit, so ordered that time that runs out leaves no declared column unedited."""
+    others = [(rows[0], column) for column in columns if column not in declared]
+    first, *more = [[(at, column) for column in declared] for at in rows[:DECLARED_ROWS]]
+    return [*first, *(place for one in more for place in one), *others]
 
 
 def ladder(rows: Sequence[Row], column: str, at: int) -> list[Cell]:

@@ -49,6 +49,11 @@ class TestInputMatters:
         assert "no edit of age changed any answer" in found.summary
         assert self.judge(ANSWERS, edits("age", (1.0, 0.25), (3.0, 0.3)), active=["age"]).status is Status.PASS
 
+    def test_a_declared_feature_that_was_not_edited_decides_nothing(self) -> None:
+        found = self.judge(ANSWERS, edits("age", (1.0, 0.25), (3.0, 0.3)), active=["age", "income"])
+        assert found.status is Status.INCONCLUSIVE
+        assert "income, declared active, could not be edited" in found.summary
+
     def test_an_undeclared_feature_may_be_idle(self) -> None:
         assert self.judge(ANSWERS, edits("age", (1.0, 0.25))).status is Status.PASS
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pytest_mlready.evidence import reference
-from pytest_mlready.evidence.edits import ladder
+from pytest_mlready.evidence.edits import ladder, places
 from pytest_mlready.evidence.store import GatherError
 from pytest_mlready.records import Prediction, Row
 
@@ -33,6 +33,11 @@ ROWS: tuple[Row, ...] = (
 def test_a_ladder_spans_the_samples_without_the_rows_own_value(column: str, at: int, values: list[object]) -> None:
     assert ladder(ROWS, column, at) == values
     assert [type(one) for one in ladder(ROWS, column, at)] == [type(one) for one in values]
+
+
+def test_every_declared_column_is_edited_before_any_is_edited_again() -> None:
+    assert places(["b", "c"], ["a", "b", "c"], [0, 4]) == [(0, "b"), (0, "c"), (4, "b"), (4, "c"), (0, "a")]
+    assert places([], ["a", "b"], [3, 5]) == [(3, "a"), (3, "b")]
 
 
 class TestReference:
