@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated, Any
 
 import httpx
@@ -31,14 +33,20 @@ Rows = list[list[float]]
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """The breast-cancer model on a free port."""
-    directory = tmp_path_factory.mktemp("service")
-    models, port = directory / "models", free_port()
-    train_missing(models)
-    command = [sys.executable, "-m", "reference_service", "--port", str(port), "--models", str(models)]
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("models")
+    train_missing(directory)
+    return directory
+
+
+@contextmanager
+def serving(model: str, models: Path, directory: Path) -> Iterator[Server]:
+    """A model on a free port."""
+    port = free_port()
+    command = [sys.executable, "-m", "reference_service", "--model", model, "--port", str(port)]
     with (directory / "log").open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log)
+        arguments = ["--models", str(models), "--state", str(directory / "state")]
+        process = subprocess.Popen([*command, *arguments], stdout=log, stderr=log)
     try:
         started = Server(f"http://127.0.0.1:{port}", process, directory / "log", models)
         wait_until_live(started)
@@ -46,6 +54,13 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     finally:
         process.kill()
         process.wait()
+
+
+@pytest.fixture(scope="module")
+def server(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The breast-cancer model."""
+    with serving(MODEL, models, tmp_path_factory.mktemp("service")) as started:
+        yield started
 
 
 @pytest.fixture(scope="module")
@@ -139,6 +154,23 @@ def test_triton_understands_refusals(
     with pytest.raises(InferenceServerException, match=words) as raised:
         triton.infer(model, [wrong], model_version=version)
     assert raised.value.status() == status
+
+
+def test_triton_sends_columns_of_all_kinds(models: Path, tmp_path: Path) -> None:
+    rows = golden(models, "credit", "1.0.0")["rows"]
+    rows[0][1] = None
+    with serving("credit", models, tmp_path) as server:
+        with server.client() as client:
+            answers = client.post("/predict/batch", json={"instances": rows}).json()["predictions"]
+        with tritonclient.http.InferenceServerClient(server.url.removeprefix("http://")) as triton:
+            inputs = []
+            for i, known in enumerate(triton.get_model_metadata("credit")["inputs"]):
+                values = [row[i] for row in rows]
+                dtype: Any = np.float64 if known["datatype"] == "FP64" else np.object_
+                inputs.append(tritonclient.http.InferInput(known["name"], [len(rows)], known["datatype"]))
+                inputs[-1].set_data_from_numpy(np.array(values, dtype=dtype))
+            result = triton.infer("credit", inputs).as_numpy("probabilities")
+    assert result.tolist() == [list(each["probabilities"].values()) for each in answers]
 
 
 @pytest.fixture
