@@ -10,7 +10,7 @@ from typing import Any
 
 import hypothesis.strategies as st
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 
 from reference_service import assignment
 from reference_service.vectors import generate
@@ -18,6 +18,7 @@ from reference_service.vectors import generate
 PUBLISHED: dict[str, Any] = json.loads(generate.FILE.read_text("ascii"))
 VECTORS: list[dict[str, Any]] = PUBLISHED["vectors"]
 PRIMES = [n for n in range(2, 312) if all(n % divisor for divisor in range(2, n))]
+UNTIMED = settings(deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def hashed(salt: str, unit: object) -> bytes:
@@ -110,11 +111,13 @@ def test_what_names_no_user_is_refused(refused: dict[str, Any]) -> None:
         assignment.bucket("checkout", refused["unit"])
 
 
+@UNTIMED
 @given(st.integers(), st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1))
 def test_an_integer_is_its_decimal_digits(number: int, salt: str) -> None:
     assert assignment.bucket(salt, number) == assignment.bucket(salt, str(number))
 
 
+@UNTIMED
 @given(st.text(min_size=1), st.sampled_from(["NFC", "NFD"]))
 def test_equal_characters_are_equal_however_composed(text: str, form: Any) -> None:
     if not any("\ud800" <= character <= "\udfff" for character in text):
