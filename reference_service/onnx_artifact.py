@@ -55,7 +55,7 @@ def _disagreement(pipeline: Any, graph: bytes, rows: Rows) -> float:
 
     expected = pipeline.predict_proba(rows) if hasattr(pipeline, "predict_proba") else pipeline.predict(rows)
     try:
-        found = onnx_engine.load(graph).run(rows)
+        found = np.array(onnx_engine.load(graph).run(rows.tolist()))
     except Exception:  # ONNX Runtime raises types of its own for graphs that it cannot make sense of
         return np.inf
     expected = expected.reshape(found.shape)

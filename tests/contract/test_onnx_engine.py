@@ -10,6 +10,7 @@ import json
 import shutil
 import threading
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -77,6 +78,14 @@ def test_no_bit_depends_on_the_rows_beside(models: Path, name: str, version: str
     for size in (2, 3, 16, 17, 64, 128, 384):
         together = [model.run(rows[start : start + size].tolist()) for start in range(0, len(rows), size)]
         assert np.array_equal(np.concatenate(together), alone)
+
+
+def test_calls_of_several_threads_do_not_meet(models: Path) -> None:
+    model: OnnxModel = Registry(models, "breast-cancer", ENGINES["onnx"]).load("2.0.0").estimator
+    rows = rows_like(RECIPES["breast-cancer"].dataset().train_rows, 2000).tolist()
+    expected = model.run(rows)
+    with ThreadPoolExecutor(4) as pool:
+        assert [found for (found,) in pool.map(lambda row: model.run([row]), rows)] == expected
 
 
 @pytest.mark.parametrize("estimator", [RandomForestClassifier, RandomForestRegressor])
