@@ -32,7 +32,7 @@ from reference_service.datasets import Dataset
 from reference_service.drift.monitor import ALPHA, HORIZON_LOOKS
 from reference_service.drift.panel import DRIFT, QUIET, Finding, Panel
 from reference_service.drift.profile import Profile
-from reference_service.drift.window import Window
+from reference_service.drift.window import Window, newest
 from reference_service.recipes import RECIPES
 from reference_service.settings import Settings
 
@@ -57,7 +57,7 @@ class Monitor:
         for sent in range(STEP, rows + 1, STEP):
             self.window.observe(draw(STEP))
             if self.window.due():
-                yield sent, self.panel.judge(self.window.take())
+                yield sent, self.panel.judge(newest(self.window.take(sent), WINDOW))
 
 
 @dataclass

@@ -17,7 +17,7 @@ from reference_service.changes import Changes
 from reference_service.deployment import Deployments
 from reference_service.drain import Drain
 from reference_service.drift.monitor import DriftMonitor
-from reference_service.drift.reports import Reports
+from reference_service.drift.shared import Shared
 from reference_service.drill import drilled
 from reference_service.engines import ENGINES
 from reference_service.envelope import Envelope
@@ -119,7 +119,7 @@ def build_components(settings: Settings) -> Components:
     deployments = Deployments(changes, registry, examination, telemetry, log)
     routing = Routing()
     outcomes = Outcomes(settings.state_directory)
-    looks = Reports(settings.state_directory / "drift")
+    shared = Shared(settings.state_directory / "drift" if settings.workers > 1 else None)
     return Components(
         settings=settings,
         contract=contract,
@@ -144,7 +144,7 @@ def build_components(settings: Settings) -> Components:
         experiments=Experiments(changes, examination, routing, telemetry, log),
         outcomes=outcomes,
         automatic_rollback=AutomaticRollback(settings, contract.task, serving, outcomes, deployments),
-        drift=DriftMonitor(registry, serving, telemetry, looks, settings.drift_window),
+        drift=DriftMonitor(registry, serving, telemetry, shared, settings.drift_window),
         access=Access(read_tokens(settings.tokens), settings.keyed, log),
         rate_limit=RateLimit(settings.rate_limit, settings.rate_burst, settings.state_directory),
         traces=Traces(),

@@ -17,7 +17,7 @@ class DriftRoutes:
         self.components = components
 
     async def drift(self, request: Request) -> Response:
-        """GET /drift: the last looks of all workers, as one."""
+        """GET /drift: the last look, whichever worker took it."""
         parts = self.components
         report = await asyncio.to_thread(parts.drift.seen, request.scope["in_force"].serving)
         return parts.presenter.response(report)

@@ -105,7 +105,7 @@ def prepare_environment(settings: Settings) -> None:
         shutil.rmtree(directory, ignore_errors=True)  # counts of an earlier run
         directory.mkdir(parents=True)
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(directory)
-    shutil.rmtree(settings.state_directory / "drift", ignore_errors=True)  # looks of an earlier run
+    shutil.rmtree(settings.state_directory / "drift", ignore_errors=True)  # rows of an earlier run
 
 
 def stopped_early(number: int, frame: FrameType | None) -> None:

@@ -1,11 +1,11 @@
-"""The last look, for Prometheus. With several workers a scrape tells the largest of theirs."""
+"""The last look, for Prometheus: with several workers that which any of them took last, at the rows of all."""
 
 from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Gauge
 
 from reference_service.drift.panel import DRIFT
-from reference_service.drift.reports import Report
+from reference_service.drift.shared import Report
 
 
 class DriftGauges:
@@ -13,7 +13,7 @@ class DriftGauges:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         def gauge(name: str, text: str, labels: tuple[str, ...] = ()) -> Gauge:
-            return Gauge(name, text, labels, multiprocess_mode="livemax", registry=registry)
+            return Gauge(name, text, labels, multiprocess_mode="livemostrecent", registry=registry)
 
         self.drifts = gauge("feature_drift", "1 if a feature no longer looks like the training data.", ("feature",))
         self.statistics = gauge(

@@ -12,13 +12,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
+import time
 from collections.abc import Sequence
 
 from reference_service.columns import Row
-from reference_service.drift.panel import Panel, unknown
+from reference_service.drift.panel import Panel, overall, unknown
 from reference_service.drift.profile import FILE_NAME, Profile
-from reference_service.drift.reports import Report, Reports, union, verdict
-from reference_service.drift.window import Window
+from reference_service.drift.shared import Report, Shared
+from reference_service.drift.window import Batch, Window, newest
 from reference_service.manifest import Untrusted
 from reference_service.registry import Registry, UnknownVersion
 from reference_service.request_log import RequestLog
@@ -37,13 +38,11 @@ class DriftMonitor:
 
     look_seconds = LOOK_SECONDS
 
-    def __init__(
-        self, registry: Registry, serving: Serving, telemetry: Telemetry, reports: Reports, window: int
-    ) -> None:
+    def __init__(self, registry: Registry, serving: Serving, telemetry: Telemetry, shared: Shared, window: int) -> None:
         self.registry = registry
         self.serving = serving
         self.telemetry = telemetry
-        self.reports = reports
+        self.shared = shared
         self.window = Window(window)
         self.panel: Panel | None = None
         self.report = Report("")
@@ -65,9 +64,12 @@ class DriftMonitor:
         """Begin afresh if another version serves, and look if enough rows are new."""
         version = self.serving.state().serving
         if version != self.report.model_version:
+            first = not self.report.model_version
             self.begin(version, await asyncio.to_thread(self.profile, version))
+            if not first:
+                await asyncio.to_thread(self.shared.forget, self.report)
         if self.panel is not None and self.window.due():
-            report = await asyncio.to_thread(self.look, version, self.panel, self.window.take())
+            report = await asyncio.to_thread(self.look, version, self.panel, self.window.take(time.monotonic()))
             if version == self.serving.state().serving:
                 self.report = report
                 self.telemetry.drift.show(report)
@@ -87,17 +89,18 @@ class DriftMonitor:
         self.report = Report(version, features=self.panel.judge([]) if self.panel is not None else [])
         self.telemetry.drift.show(self.report)
 
-    def look(self, version: str, panel: Panel, rows: Sequence[Row]) -> Report:
-        """Judge rows and tell the other workers; blocks."""
+    def look(self, version: str, panel: Panel, batches: Sequence[Batch]) -> Report:
+        """Judge the newest rows of all workers; blocks."""
+        rows = newest(self.shared.exchange(version, batches), self.window.size)
         findings = panel.judge(rows, PAUSE_SECONDS)
         shift = panel.smallest_shift(findings[0].n)
-        report = Report(version, len(rows), verdict(findings), shift if math.isfinite(shift) else None, findings)
-        self.reports.publish(report)
+        report = Report(version, overall(findings), len(rows), shift if math.isfinite(shift) else None, findings)
+        self.shared.tell(report)
         return report
 
     def seen(self, version: str) -> Report:
-        """What all workers see of the version that serves; blocks."""
-        own = self.report
-        if own.model_version != version:  # so new that nothing was looked at yet
-            own = Report(version, features=[unknown(finding.name) for finding in own.features])
-        return union(own, self.reports.others())
+        """The last look at rows of a version, whichever worker took it; blocks."""
+        for report in (self.shared.told(), self.report):
+            if report is not None and report.model_version == version:
+                return report
+        return Report(version, features=[unknown(finding.name) for finding in self.report.features])

@@ -101,6 +101,12 @@ class Panel:
         return smallest_shift(n, self.profile.rows, self.share / NumericTests.count)
 
 
+def overall(findings: Sequence[Finding]) -> str:
+    """The verdict on all features together."""
+    said = {finding.verdict for finding in findings}
+    return DRIFT if DRIFT in said else TOO_FEW if TOO_FEW in said else QUIET
+
+
 def unknown(name: str) -> Finding:
     """A feature of which no row was seen."""
     return Finding(name, TOO_FEW, 0.0, "none", 0)

@@ -27,7 +27,7 @@ SCHEMAS: dict[str, Schema] = {
     "Drift": record(
         {
             "model_version": VERSION,
-            "window": {**_ROWS, "description": "The newest rows, over all workers."},
+            "window": {**_ROWS, "description": "The newest rows that were looked at, of all workers."},
             "verdict": _VERDICT,
             "smallest_shift": _SMALLEST_SHIFT,
             "features": {"type": "array", "items": record(_FINDING)},

@@ -25,8 +25,8 @@ from reference_service.drift.feature_tests import CategoricalTests, NumericTests
 from reference_service.drift.monitor import DriftMonitor
 from reference_service.drift.panel import DRIFT, QUIET, TOO_FEW, Finding, Panel
 from reference_service.drift.profile import CategoricalProfile, NumericProfile, Profile
-from reference_service.drift.reports import Report, Reports, union
-from reference_service.drift.window import Window
+from reference_service.drift.shared import Report, Shared
+from reference_service.drift.window import Batch, Window, newest
 from reference_service.settings import Settings
 from tests.contract.conftest import client_of
 
@@ -238,35 +238,50 @@ def test_a_window_is_bounded_and_asks_for_a_look_each_tenth() -> None:
         window.observe([[float(i)]])
         if window.due():
             looks.append(i + 1)
-            assert window.take()[-1] == [float(i)]
+            assert newest(window.take(i), 50) == [[float(j)] for j in range(max(0, i - 49), i + 1)]
     assert looks == list(range(5, 201, 5))
-    assert window.take() == [[float(i)] for i in range(150, 200)]
+    assert [(at, len(rows)) for at, rows in window.take(200)] == [(at, 5) for at in range(199, 153, -5)]
+    window.observe([[0.0]] * 70)
+    assert [(at, len(rows)) for at, rows in window.take(300)] == [(300, 50)]
     window.clear()
-    assert window.take() == []
+    assert window.take(400) == []
     off = Window(0)
     off.observe([[1.0]] * 10)
     assert not off.due()
 
 
-def test_any_worker_tells_the_union_of_the_living(tmp_path: Path) -> None:
-    reports = Reports(tmp_path / "drift")
-    assert reports.others() == []
+def test_workers_look_at_the_newest_rows_of_all_that_live(tmp_path: Path) -> None:
+    shared = Shared(tmp_path / "drift")
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
 
-    def report(version: str, window: int, *verdicts: str) -> Report:
-        findings = [Finding(f"x{i}", verdict, 0.1, "wilcoxon", window) for i, verdict in enumerate(verdicts)]
-        return Report(version, window, QUIET, None, findings)
+    def other(pid: int, version: str, batches: list[Batch]) -> None:
+        shared.write(f"{pid}.rows", msgspec.msgpack.encode((version, batches)))
 
-    own = report("1.0.0", 10, TOO_FEW, QUIET, TOO_FEW)
-    reports.publish(own)
-    reports.file(os.getppid()).write_bytes(msgspec.json.encode(report("1.0.0", 200, QUIET, DRIFT, TOO_FEW)))
-    reports.file(gone.pid).write_bytes(msgspec.json.encode(report("1.0.0", 200, DRIFT, DRIFT, DRIFT)))
-    seen = union(own, reports.others())
-    assert [(finding.verdict, finding.n) for finding in seen.features] == [(QUIET, 200), (DRIFT, 200), (TOO_FEW, 200)]
-    assert (seen.window, seen.verdict) == (210, DRIFT)
-    assert not reports.file(gone.pid).exists()
-    assert union(report("2.0.0", 0), reports.others()).features == []  # looks of another version do not count
+    mine: list[Batch] = [(30.0, [["mine", 1.0]] * 4), (10.0, [["mine", None]] * 4)]
+    assert newest(shared.exchange("1.0.0", mine), 6) == [["mine", None]] * 2 + [["mine", 1.0]] * 4
+    other(gone.pid, "1.0.0", [(40.0, [["dead", 0.0]] * 9)])
+    other(os.getppid(), "1.0.0", [(20.0, [["other", 2.0]] * 3)])
+    assert newest(shared.exchange("1.0.0", mine), 8) == [["mine", None]] + [["other", 2.0]] * 3 + [["mine", 1.0]] * 4
+    assert not (tmp_path / "drift" / f"{gone.pid}.rows").exists()
+    other(os.getppid(), "2.0.0", [(50.0, [["other version", 0.0]])])
+    assert shared.exchange("1.0.0", mine) == mine
+    assert Shared(None).exchange("1.0.0", mine) == mine
+
+
+def test_any_worker_tells_the_last_look(models: Path, tmp_path: Path) -> None:
+    parts = build_components(Settings(models=models))
+    assert parts.drift.shared.directory is None  # one worker has nobody to tell
+    parts = build_components(Settings(models=models, workers=2, state=tmp_path))
+    monitor = parts.drift
+    assert monitor.seen("1.0.0") == Report("1.0.0")
+    look = Report("1.0.0", DRIFT, 400, None, [Finding("x", DRIFT, 0.1, "wilcoxon", 400)])
+    monitor.report = Report("1.0.0")
+    Shared(tmp_path / "drift").tell(look)
+    assert monitor.seen("1.0.0") == look
+    assert monitor.seen("2.0.0") == Report("2.0.0")
+    monitor.shared.forget(Report("2.0.0"))
+    assert monitor.seen("1.0.0") == Report("1.0.0")
 
 
 def test_the_profile_is_published_with_the_model_and_signed(models: Path) -> None:
@@ -382,7 +397,7 @@ def test_the_monitor_can_be_replaced(models: Path, row: list[float]) -> None:
 
     async def scenario() -> None:
         parts = build_components(Settings(models=models))
-        deaf = Deaf(parts.registry, parts.serving, parts.telemetry, parts.drift.reports, 400)
+        deaf = Deaf(parts.registry, parts.serving, parts.telemetry, parts.drift.shared, 400)
         async with client_of(replace(parts, drift=deaf)) as client:
             assert (await client.post("/predict", json={"features": row})).status_code == 200
             assert (await client.get("/drift")).json()["window"] == 0

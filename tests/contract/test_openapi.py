@@ -36,6 +36,7 @@ ROUTES = {
     ("get", "/deployments"),
     ("post", "/deployments"),
     ("post", "/deployments/rollback"),
+    ("get", "/drift"),
     ("get", "/experiments"),
     ("get", "/experiments/{name}"),
     ("put", "/experiments/{name}"),
