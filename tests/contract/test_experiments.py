@@ -12,9 +12,13 @@ from typing import Any
 
 import httpx
 import jsonschema
+import msgspec
 import pytest
 
+from reference_service.changes import State
 from reference_service.components import Components
+from reference_service.examination import Examination
+from reference_service.registry import Snapshot
 from reference_service.routing import Routing
 from reference_service.vectors.generate import FILE
 from tests.contract.conftest import client_of, golden
@@ -296,6 +300,27 @@ def test_a_version_of_a_variant_stays_what_it_is(models: Path, tmp_path: Path, r
         async with client_of(parts_of(own, tmp_path)) as client:  # comes back, and has to read the files again
             answer = await client.post("/predict", json={"features": row, "model_version": "2.0.0"})
             assert answer.status_code == 503
+
+    asyncio.run(scenario())
+
+
+def test_a_version_that_was_replaced_while_it_was_examined(parts: Components) -> None:
+    class Meanwhile(Examination):
+        async def examined(self, version: str, sha256: str | None = None) -> Snapshot:
+            found = await super().examined(version, sha256)
+
+            def decide(state: State) -> State:
+                return msgspec.structs.replace(state, digests={**state.digests, version: "0" * 64})
+
+            self.serving.changes.apply("another", "promote", "", decide)
+            return found
+
+    async def scenario() -> None:
+        examination = Meanwhile(parts.contract, parts.serving, parts.batcher, parts.log)
+        async with admin_of(replace(parts, examination=examination)) as client:
+            problem = check(await client.put("/experiments/checkout", json=shares(0.9, 0.1)), {409})
+            assert problem["type"] == "urn:problem:version-replaced"
+            assert (await client.get("/experiments")).json()["experiments"] == []
 
     asyncio.run(scenario())
 
