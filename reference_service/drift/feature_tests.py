@@ -32,6 +32,7 @@ class NumericTests:
         self.profile = profile
         self.values, self.weights = profile.sample()
         self.atoms = dict(profile.atoms)
+        self.exact = profile.exact
 
     def outcomes(self, column: Sequence[Cell]) -> list[Outcome]:
         """The tests of a column that is not empty."""
@@ -70,15 +71,16 @@ class NumericTests:
     def heaps(self, pooled: Pooled) -> Outcome:
         """Single values that are more or less frequent: sentinels, defaults, a constant."""
         n, m = round(pooled.n), round(pooled.m)
-        if self.profile.exact:
-            theirs = pooled.theirs
-        else:  # of a value that is no atom, no more is known than this bound
-            theirs = np.array([self.atoms.get(value, self.profile.unlisted) for value in pooled.values.tolist()])
-        there = pooled.ours > 0
-        if self.atoms:
-            there |= np.isin(pooled.values, list(self.atoms))
-        candidates = there & (pooled.ours + theirs >= max(3.0, 0.01 * min(n, m)))
+        theirs = pooled.theirs if self.exact else self.bounds(pooled)
+        candidates = pooled.ours + theirs >= max(3.0, 0.01 * min(n, m))
         return telling("atoms", zip(pooled.ours[candidates], theirs[candidates], strict=True), n, m)
+
+    def bounds(self, pooled: Pooled) -> Numbers:
+        """Rows of training with each value, of which no more than a bound is known if the value is no atom."""
+        bounds = np.where(pooled.ours > 0, float(self.profile.unlisted), 0.0)
+        places = np.searchsorted(pooled.values, list(self.atoms))
+        bounds[places] = list(self.atoms.values())
+        return bounds
 
 
 class CategoricalTests:

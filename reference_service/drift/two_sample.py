@@ -65,6 +65,8 @@ def effective(n: float, m: float) -> float:
 def fisher(hits: int, n: int, their_hits: int, m: int) -> float:
     """Two-sided p-value of `hits` among n against `their_hits` among m: all tables that are no likelier than this."""
     both = hits + their_hits
+    if both in {0, n + m}:
+        return 1.0
     logs = _log_choose(n, np.arange(max(0, both - m), min(both, n) + 1, dtype=np.float64), both, m)
     observed = logs[hits - max(0, both - m)]
     scaled = np.exp(logs - logs.max())

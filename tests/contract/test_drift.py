@@ -298,7 +298,7 @@ Seen = dict[str, Any]
 async def seen_when(client: httpx.AsyncClient, holds: Callable[[Seen], bool]) -> Seen:
     """The answer of /drift as soon as something holds of it, or the last one."""
     seen: Seen = {}
-    for _ in range(500):
+    for _ in range(3000):
         seen = (await client.get("/drift")).json()
         if holds(seen):
             break
