@@ -14,10 +14,11 @@ import httpx
 import pytest
 
 from reference_service.components import build_components
+from reference_service.recipes import RECIPES
 from reference_service.settings import Settings
 from tests.contract.conftest import Server, client_of, golden
 
-MODELS = [("breast-cancer", "1.0.0"), ("breast-cancer", "2.0.0"), ("diabetes", "1.0.0"), ("diabetes", "2.0.0")]
+MODELS = [(name, version) for name, recipe in RECIPES.items() for version in recipe.pipelines]
 JSON = {"Content-Type": "application/json"}
 
 
@@ -39,7 +40,7 @@ def same(answer: dict[str, Any], expected: dict[str, Any], tolerance: float) -> 
     )
 
 
-async def answered_in_process(settings: Settings, rows: list[list[float]]) -> tuple[list[Any], Any]:
+async def answered_in_process(settings: Settings, rows: list[list[Any]]) -> tuple[list[Any], Any]:
     """The answers to rows one by one and as a batch, without a process and a port for each model."""
     async with client_of(build_components(settings)) as client:
         singles = [(await client.post("/predict", json={"features": row})).json() for row in rows]
