@@ -193,7 +193,9 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="10 quiet runs, one fire of every third feature")
     parser.add_argument("--runs", type=int, help="quiet runs a cell (300)")
     parser.add_argument("--fires", type=int, help="runs of each feature and shift (as many as make 30)")
-    parser.add_argument("--model", action="append", choices=list(RECIPES), help="this model only (all, and a table of small shifts)")
+    parser.add_argument(
+        "--model", action="append", choices=list(RECIPES), help="this model only (all, and small shifts)"
+    )
     parser.add_argument("--json", type=Path, help="also write the figures here")
     options = parser.parse_args()
     runs = options.runs or (10 if options.quick else 300)

@@ -54,6 +54,8 @@ def settings_of(arguments: Sequence[str] | None = None) -> Settings:
         parser.error("--port must be between 1 and 65535")
     if given.keyed and given.tokens is None:
         parser.error("--keyed needs --tokens: nobody could predict")
+    if given.drift_window < 0:
+        parser.error("--drift-window must be at least 0, which switches the monitor off")
     given.state = given.state or given.models / ".state" / f"{given.model}-{given.engine}"  # one for each instance
     return Settings(**vars(given))
 

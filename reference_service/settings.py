@@ -68,7 +68,7 @@ class Settings:
         keyed: whether predicting needs a token, too.
         rate_limit: requests a second that one client may make, over all workers; 0 for no limit.
         rate_burst: how many of them at once.
-        drift_window: rows that the drift monitor compares with the training data.
+        drift_window: rows that the drift monitor compares with the training data; 0 switches it off.
         rollback_error_rate: share of failed predictions beyond which the version before is restored; 0 for never.
         rollback_quality: accuracy below which, or mean error above which, it is; None for never.
         rollback_window_seconds: how far back both look.
