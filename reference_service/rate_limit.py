@@ -30,6 +30,7 @@ from reference_service.problems import Problem
 PLACES = 1 << 16
 EXEMPT = frozenset({"/health", "/health/live", "/health/ready", "/v2/health/live", "/v2/health/ready", "/metrics"})
 """Paths that are asked by who looks after the service, and more so when it is busy."""
+_SLACK = 0.01  # of the time between two requests, so that rounding never costs a burst its last one
 _KEY_BYTES = 32
 _HEAD_BYTES = mmap.PAGESIZE  # the key; then the places begin, each where a machine word may lie
 _SIZE = _HEAD_BYTES + 8 * PLACES
@@ -48,10 +49,10 @@ class RateLimit:
     def __init__(self, rate: float, burst: int, directory: Path, clock: Callable[[], float] = time.monotonic) -> None:
         self.enabled = rate > 0
         self.interval = 1 / rate if self.enabled else 0.0
-        self.tolerance = (burst - 1) * self.interval
+        self.tolerance = (burst - 1 + _SLACK) * self.interval
         self.directory = directory
         self.clock = clock
-        self.due: memoryview | None = None
+        self.due: memoryview[float] | None = None
         self.place = lru_cache(4096)(self.hashed)
         self.key = b""
 
