@@ -10,13 +10,14 @@ import asyncio
 import sys
 import uuid
 from http import HTTPStatus
-from typing import Any
+from typing import Any, cast
 
 import h11
 import msgspec
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from reference_service.corked import Corked
 from reference_service.problems import MEDIA_TYPE, Problem, ProblemRenderer
 from reference_service.settings import Limits
 from reference_service.upgrade_offers import OffersIgnored
@@ -53,8 +54,8 @@ class Guarded(asyncio.Protocol):
         return config.limits
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Give the first head its time."""
-        super().connection_made(transport)
+        """Give the first head its time, and answers one packet each."""
+        super().connection_made(cast(asyncio.Transport, Corked(transport, self.loop)))
         self.expect_head()
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -97,11 +97,10 @@ SERVER_LOGGING: dict[str, Any] = {
 
 def now() -> str:
     """The time as it is written, in UTC."""
-    seconds, milliseconds = divmod(time.time_ns() // 1_000_000, 1000)
-    return f"{_second(seconds)}.{milliseconds:03d}+00:00"
+    return _moment(time.time_ns() // 1_000_000)
 
 
-@lru_cache(maxsize=2)
-def _second(since_epoch: int) -> str:
-    """The date and time of day of one second, which many lines share."""
-    return datetime.datetime.fromtimestamp(since_epoch, datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S")
+@lru_cache(maxsize=1)
+def _moment(milliseconds: int) -> str:
+    """A millisecond since 1970 as text; when it matters, several lines share one."""
+    return datetime.datetime.fromtimestamp(milliseconds / 1000, datetime.UTC).isoformat(timespec="milliseconds")
