@@ -24,7 +24,9 @@ from reference_service.problems import Fault, Problem, invalid
 
 T = TypeVar("T")
 _LONGEST_NUMBER = 4000
-_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+# Possessive, and content with a string that never ends: there is nothing to go back to, so time grows with length only.
+_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
+_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
 
 class OutOfRange:
@@ -66,7 +68,7 @@ def examine(body: bytes, nesting: int) -> Any:
         text = body.decode("utf-8")
     except UnicodeDecodeError as error:
         raise _malformed(f"The body is not UTF-8 at byte {error.start}.") from None
-    if _depth(body) > nesting:
+    if _deeper(body, nesting):
         raise _malformed(f"The body nests deeper than {nesting} levels.")
     try:
         value = json.loads(
@@ -126,12 +128,14 @@ def _real(digits: str) -> float | OutOfRange:
     return value if math.isfinite(value) else OutOfRange()
 
 
-def _depth(body: bytes) -> int:
-    depth = deepest = 0
-    for bracket in re.findall(rb"[\[\]{}]", _STRING.sub(b"", body)):
+def _deeper(body: bytes, bound: int) -> bool:
+    """Whether brackets outside of strings nest deeper than the bound; looks no further than where they do."""
+    depth = 0
+    for bracket in _STRING.sub(b"", body).translate(None, _NO_BRACKETS):
         depth += 1 if bracket in b"[{" else -1
-        deepest = max(deepest, depth)
-    return deepest
+        if depth > bound:
+            return True
+    return False
 
 
 def _malformed(detail: str) -> Problem:

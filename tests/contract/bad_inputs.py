@@ -199,6 +199,11 @@ BAD_BODIES: dict[str, tuple[bytes, set[int], str | None]] = {
     "deep in features": (b'{"features":' + b"[" * 500 + b"]" * 500 + b"}", {400}, "$"),
     "deep objects": (b'{"a":' * 5_000 + b"1" + b"}" * 5_000, {400}, "$"),
     "white space": (b"   \n", {400}, "$"),
+    "escapes in a string that never ends": (b'{"features":"' + b'\\"' * 30_000, {400}, "$"),
+    "strings that never end": (b'"\\' * 30_000, {400}, "$"),
+    "empty arrays": (b'{"features":[' + b"[]," * 20_000 + b"1]}", {422}, None),
+    "brackets in strings": (b'{"features":"' + b"[" * 60_000 + b'"}', {422}, "$.features"),
+    "brackets behind an escape": (b'{"user_id":"\\\\","features":' + b"[" * 100 + b"}", {400}, "$"),
     "60,000 digits": (with_item("9" * 60_000), {422}, "$.features[3]"),
     "4,000 unknown names": (body(features={str(i): 1 for i in range(4000)}), {422}, None),
 }
@@ -214,6 +219,9 @@ BAD_BATCHES: dict[str, tuple[bytes, set[int], str | None]] = {
     "user id": (body(instances=[ROW], user_id="a"), {422}, "$.user_id"),
     "duplicate": (f'{{"instances":[{FULL}],"instances":[]}}'.encode(), {422}, "$['instances']"),
     "unknown version": (body(instances=[ROW], model_version="9.9.9"), {404}, None),
+    "deep arrays": (b"[" * 2_000_000, {400}, "$"),
+    "deep behind escapes": (b'{"instances":["' + b'\\"' * 900_000 + b'"' + b"[" * 40, {400}, "$"),
+    "escapes in a string that never ends": (b'{"instances":"' + b'\\"' * 900_000, {400}, "$"),
 }
 BAD_HEADERS: dict[str, tuple[dict[str, str], int]] = {
     "text": ({"Content-Type": "text/plain"}, 415),
