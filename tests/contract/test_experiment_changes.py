@@ -1,98 +1,17 @@
-"""What an experiment may be, how it may change, and who moves when it does."""
+"""What an experiment may be, and how it may change while users are in it."""
 
 from __future__ import annotations
 
-import datetime
-import json
-from itertools import pairwise
 from typing import Any
 
-import hypothesis.strategies as st
 import msgspec
 import pytest
-from hypothesis import HealthCheck, given, settings
 
 from reference_service import experiment_body
-from reference_service.bucket_ranges import Ranges, resized, size
 from reference_service.changes import State
-from reference_service.experiment import Experiment, defined
-from reference_service.inputs import Asked
+from reference_service.experiment import Experiment
 from reference_service.problems import Problem
-from reference_service.routing import Choice, Routing
-
-NOW = datetime.datetime(2026, 3, 1, 12, tzinfo=datetime.UTC)
-NAMES = ("control", "blue", "green", "red")
-Weights = dict[str, int]
-UNTIMED = settings(deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
-
-
-@st.composite
-def weights(draw: st.DrawFn) -> Weights:
-    """Shares of all buckets, zero often among them."""
-    cuts = sorted(draw(st.lists(st.sampled_from([0, 1, 999, 1000, 5000, 9000, 9999, 10_000]), min_size=3, max_size=3)))
-    return dict(zip(draw(st.permutations(NAMES)), (b - a for a, b in pairwise([0, *cuts, 10_000])), strict=True))
-
-
-def holders(held: dict[str, Ranges]) -> list[str]:
-    """Who holds each bucket; every bucket has one holder."""
-    found = [""] * 10_000
-    for name, ranges in held.items():
-        for start, end in ranges:
-            assert 0 <= start < end <= 10_000
-            assert not any(found[start:end]), (name, start, end)
-            found[start:end] = [name] * (end - start)
-    assert all(found)
-    return found
-
-
-@UNTIMED
-@given(st.lists(weights(), min_size=2, max_size=8))
-def test_only_as_many_users_move_as_must_and_none_leaves_who_need_not(steps: list[Weights]) -> None:
-    held: dict[str, Ranges] = {}
-    before: list[str] = []
-    for wanted in steps:
-        held = resized(held, wanted)
-        assert {name: size(ranges) for name, ranges in held.items()} == wanted
-        after = holders(held)
-        if before:
-            moved = [(old, new) for old, new in zip(before, after, strict=True) if old != new]
-            shrunk = {name: before.count(name) - after.count(name) for name in NAMES}
-            assert len(moved) == sum(lost for lost in shrunk.values() if lost > 0)
-            assert all(shrunk[old] > 0 and shrunk[new] < 0 for old, new in moved)
-        before = after
-
-
-@UNTIMED
-@given(weights(), weights())
-def test_a_ramp_taken_back_leaves_in_who_was_in_before(first: Weights, second: Weights) -> None:
-    grown = resized(resized({}, first), second)
-    back = holders(resized(grown, first))
-    for bucket, name in enumerate(holders(resized({}, first))):
-        if second[name] >= first[name]:
-            assert back[bucket] == name
-
-
-def test_the_layout_of_a_new_experiment_and_of_a_ramp() -> None:
-    held = resized({}, {"control": 9000, "blue": 1000})
-    assert held == {"control": ((0, 9000),), "blue": ((9000, 10_000),)}
-    held = resized(held, {"control": 8000, "blue": 2000})
-    assert held == {"control": ((0, 8000),), "blue": ((9000, 10_000), (8000, 9000))}
-    held = resized(held, {"control": 8500, "blue": 1500})
-    assert held == {"control": ((0, 8000), (8500, 9000)), "blue": ((9000, 10_000), (8000, 8500))}
-    assert resized(held, {"control": 0, "blue": 10_000})["control"] == ()
-    held = resized(held, {"control": 8500, "green": 1500})
-    assert held["green"] == ((8000, 8500), (9000, 10_000))
-
-
-def body(*shares: Any, **members: Any) -> dict[str, Any]:
-    """A definition of variants named after the colours."""
-    variants = [{"name": name, "weight": share} for name, share in zip(NAMES, shares, strict=False)]
-    return {"variants": variants, **members}
-
-
-def made(wanted: dict[str, Any], standing: Experiment | None = None, name: str = "checkout") -> Experiment:
-    """The experiment that a body makes of another."""
-    return defined(name, experiment_body.read(json.dumps(wanted).encode(), 32)[0], standing, NOW)
+from tests.contract.experiments import NOW, body, made, variants
 
 
 def refusal(wanted: dict[str, Any], standing: Experiment | None = None) -> tuple[int, list[str]]:
@@ -100,10 +19,6 @@ def refusal(wanted: dict[str, Any], standing: Experiment | None = None) -> tuple
     with pytest.raises(Problem) as refused:
         made(wanted, standing)
     return refused.value.status, [fault.path for fault in refused.value.faults]
-
-
-def variants(*given: Any) -> dict[str, Any]:
-    return {"variants": list(given)}
 
 
 CONTROL = {"name": "control", "weight": 0.5}
@@ -222,75 +137,3 @@ def test_an_experiment_survives_being_stored() -> None:
     experiment = made(body(0.8, 0.2, ends_at="2026-05-01T00:00:00.123456Z"), made(body(0.9, 0.1)))
     state = State(serving="1.0.0", experiments={"checkout": experiment})
     assert msgspec.json.decode(msgspec.json.encode(state), type=State) == state
-
-
-def user(name: str | None, version: str | None = None) -> Asked:
-    return Asked([[0.0]], name, version)
-
-
-def routed(experiments: list[Experiment], at: datetime.datetime) -> tuple[Routing, State]:
-    state = State(serving="1.0.0", experiments={each.name: each for each in experiments})
-    return Routing(at.timestamp), state
-
-
-TREATED = variants({"name": "control", "weight": 0}, {"name": "blue", "version": "2.0.0", "weight": 1})
-
-
-def test_outside_its_dates_everyone_gets_the_control() -> None:
-    start, end = "2026-03-02T00:00:00Z", "2026-03-03T00:00:00Z"
-    experiment = made({**TREATED, "starts_at": start, "ends_at": end})
-    microsecond = datetime.timedelta(microseconds=1)
-    first, last = (datetime.datetime.fromisoformat(text) for text in (start, end))
-    for at, variant, version, choice in (
-        (first - microsecond, "control", "1.0.0", Choice("1.0.0")),
-        (first, "blue", "2.0.0", Choice("2.0.0", "blue")),
-        (last - microsecond, "blue", "2.0.0", Choice("2.0.0", "blue")),
-        (last, "control", "1.0.0", Choice("1.0.0")),
-    ):
-        routing, state = routed([experiment], at)
-        found = routing.assigned(state, "checkout", "ada")
-        assert (found.variant.name, found.version) == (variant, version)
-        assert routing.choose(state, user("ada")) == choice
-
-
-def test_one_experiment_routes_that_began_first_and_then_by_name() -> None:
-    later = made({**TREATED, "starts_at": "2026-02-02T00:00:00Z"}, name="a")
-    first = made(body(1, 0, starts_at="2026-02-01T00:00:00Z", ends_at="2026-03-02T00:00:00Z"), name="c")
-    same = made(body(1, 0, starts_at="2026-02-01T00:00:00Z", ends_at="2026-03-03T00:00:00Z"), name="d")
-    for day, running in ((1, ["c", "d", "a"]), (2, ["d", "a"]), (3, ["a"])):
-        routing, state = routed([later, same, first], NOW.replace(day=day))
-        assert list(routing.running(state)) == running
-        blue = running[0] == "a"
-        expected = Choice("2.0.0", "blue") if blue else Choice("1.0.0", "control")
-        assert routing.choose(state, user("ada")) == expected
-        assert routing.assigned(state, "a", "ada").variant.name == "blue"
-
-
-def test_who_asks_for_a_version_or_is_no_user_is_not_routed() -> None:
-    routing, state = routed([made(TREATED)], NOW)
-    assert routing.choose(state, user("ada", "1.0.0")) == Choice("1.0.0")
-    assert routing.choose(state, user(None)) == Choice("1.0.0")
-    assert routing.choose(State(serving="1.0.0"), user("ada")) == Choice("1.0.0")
-    assert routing.choose(state, user("ada")) == Choice("2.0.0", "blue")
-
-
-def test_a_variant_without_a_version_is_what_serves_whatever_the_control_is() -> None:
-    control = {"name": "control", "version": "3.0.0", "weight": 0}
-    routing, state = routed([made(variants(control, {"name": "served", "weight": 1}))], NOW)
-    assert routing.choose(state, user("ada")) == Choice("1.0.0", "served")
-    promoted = msgspec.structs.replace(state, serving="2.0.0", generation=1)
-    assert routing.choose(promoted, user("ada")) == Choice("2.0.0", "served")
-
-
-@pytest.mark.parametrize("share", [0, 0.0001, 0.5, 0.9999, 1])
-def test_a_range_is_half_open_at_every_bucket(share: float) -> None:
-    class Told(Routing):
-        def bucket(self, salted: bytes, user_id: str) -> int:
-            return int(user_id)
-
-    experiment = made(body(1 - share, share))
-    state = State(serving="1.0.0", experiments={"checkout": experiment})
-    routing = Told(NOW.timestamp)
-    found = [routing.assigned(state, "checkout", str(bucket)).variant.name for bucket in range(10_000)]
-    assert found.count("blue") == round(share * 10_000)
-    assert found == sorted(found, reverse=True)  # the control first
