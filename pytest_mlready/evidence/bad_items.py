@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pytest_mlready.evidence.asking import ask_one, predict
@@ -17,6 +17,7 @@ from pytest_mlready.records import Answered, BadItem, BadItems, Row
 from pytest_mlready.service.transport import Transport
 
 POSITIONS = 5
+TEXT_POSITIONS = 2
 CANARIES = 130
 """At least so many canary answers, where time allows: a fault in every 64th answer then shows twice."""
 BATCH = 5
@@ -43,13 +44,16 @@ def made_with(context: Context) -> Mapping[str, Any]:
 
 
 def gather(context: Context) -> BadItems:
-    """Send every kind at one position, singly and in a batch, then at more positions while there is time."""
+    """Send every kind at one position, singly and in a batch, then at more positions while there is time.
+
+    Positions are those of numbers; in a column of texts stands what is no single value.
+    """
     until = time.monotonic() + context.budget_s
-    row = context.rows[0]
-    numeric = numeric_columns(context.rows)
-    columns = numeric or never_missing(context.rows) or list(row)
+    numeric, texts = columns_of(context.rows)
+    columns = numeric or texts
     places = [columns[at] for at in spread(len(columns), POSITIONS)]
     kinds = [*ANYWHERE, *([*NUMBERS, "a number as text"] if numeric else [])]
+    also = [(kind, texts[at]) for at in spread(len(texts), TEXT_POSITIONS) for kind in ANYWHERE] if numeric else []
     batched = context.target.mapping.batch_route is not None
     with context.target.transport(deadline_s=DEADLINE_S) as transport:
         sender = _Sender(context, transport, _canary_rows(context, transport))
@@ -59,12 +63,18 @@ def gather(context: Context) -> BadItems:
         sender.each = math.ceil(CANARIES / (len(kinds) * (len(places) + batched)))
         items = [sender.single(kind, places[0]) for kind in kinds]
         batches = [sender.batch(kind, places[at % len(places)], at) for at, kind in enumerate(kinds)] if batched else []
-        for place in places[1:]:
-            for kind in kinds:
-                if time.monotonic() < until:
-                    items.append(sender.single(kind, place))
+        for kind, place in [*also, *((kind, place) for place in places[1:] for kind in kinds)]:
+            if time.monotonic() < until:
+                items.append(sender.single(kind, place))
         last = sender.canaries(len(sender.canary_rows), fresh=True)
     return BadItems(first, tuple(items), tuple(batches), last)
+
+
+def columns_of(rows: Sequence[Row]) -> tuple[list[str], list[str]]:
+    """The columns of numbers, and others that always have a value; all, if there is no such column."""
+    numeric = numeric_columns(rows)
+    texts = [name for name in never_missing(rows) if name not in numeric]
+    return numeric, texts or ([] if numeric else list(rows[0]))
 
 
 class _Sender:
