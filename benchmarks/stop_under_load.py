@@ -217,7 +217,8 @@ def released(sockets: Sequence[tuple[socket.socket, float]], seconds: float) -> 
                 raw = key.fileobj
                 assert isinstance(raw, socket.socket)
                 if content := raw.recv(65536):
-                    statuses[content[9:12].decode()] += content.startswith(b"HTTP/1.1 ")
+                    if content.startswith(b"HTTP/1.1 "):
+                        statuses[content[9:12].decode()] += 1
                     continue
                 now = time.monotonic()
                 if now - key.data <= seconds:
