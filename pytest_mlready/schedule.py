@@ -70,9 +70,7 @@ SCHEDULE = _schedule(
     Evidence("batch_sizes", records.BatchSizes, {"quick": 1}, permission="fuzz", needs=("inputs.rows",)),
     Evidence("limits", records.Limits, {"smoke": 1}, permission="fuzz", needs=("inputs.rows",)),
     Evidence("cache_drill", records.CacheDrill, {"quick": 3}, needs=("cache", "inputs.rows")),
-    Evidence(
-        "concurrency", records.Concurrency, {"quick": 1}, turn="load", permission="fuzz", needs=("inputs.rows",)
-    ),
+    Evidence("concurrency", records.Concurrency, {"quick": 1}, turn="load", permission="fuzz", needs=("inputs.rows",)),
     Evidence("scaling", records.Scaling, {"quick": 1.5}, turn="load", permission="fuzz", needs=("inputs.rows",)),
     Evidence("counters", records.Counters, {"smoke": 3}, turn="load", permission="load", needs=("inputs.rows",)),
     Evidence(

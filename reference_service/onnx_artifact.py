@@ -1,7 +1,9 @@
 """A fitted pipeline as an ONNX graph. Only training comes here; serving needs no converter.
 
 ONNX knows most of scikit-learn but not all of it, and its tree ensembles compute in single precision. So a graph is
-published only if its answers are those of the pipeline, and of two possible ones the more exact.
+published only if its answers are those of the pipeline, and of two possible ones the more exact. Rows with categories
+are left to scikit-learn: the runtime has no imputer of doubles, and a value that was scaled in single precision can
+fall on the other side of a tree's threshold.
 """
 
 from __future__ import annotations
@@ -14,7 +16,8 @@ from numpy.typing import NDArray
 
 from reference_service.engines import ENGINES
 
-Rows = NDArray[np.float64]
+Rows = NDArray[Any]
+_COMPARED_ALONE = 64
 
 
 def dump(pipeline: Any, rows: Rows) -> bytes | None:
@@ -22,6 +25,8 @@ def dump(pipeline: Any, rows: Rows) -> bytes | None:
 
     The same pipeline gives the same bytes.
     """
+    if rows.dtype != np.float64:
+        return None
     try:
         import onnxruntime  # noqa: F401
         import skl2onnx  # noqa: F401
@@ -50,13 +55,20 @@ def _converted(pipeline: Any, width: int, single: bool) -> bytes | None:
 
 
 def _disagreement(pipeline: Any, graph: bytes, rows: Rows) -> float:
-    """The largest difference of an answer, relative where answers are large; infinite for a graph that cannot run."""
+    """The largest difference of an answer, relative where answers are large.
+
+    It is infinite for a graph that cannot run, and for one whose answer to a row depends on the rows beside it.
+    """
     from reference_service import onnx_engine
 
-    expected = pipeline.predict_proba(rows) if hasattr(pipeline, "predict_proba") else pipeline.predict(rows)
     try:
-        found = np.array(onnx_engine.load(graph).run(rows.tolist()))
+        model = onnx_engine.load(graph)
+        found = np.array(model.run(rows.tolist()))
     except Exception:  # ONNX Runtime raises types of its own for graphs that it cannot make sense of
         return np.inf
+    alone = np.concatenate([model.run([row]) for row in rows[:_COMPARED_ALONE].tolist()])
+    if not np.array_equal(alone, found[:_COMPARED_ALONE]):
+        return np.inf
+    expected = pipeline.predict_proba(rows) if hasattr(pipeline, "predict_proba") else pipeline.predict(rows)
     expected = expected.reshape(found.shape)
     return float(np.max(np.abs(found - expected) / np.maximum(1.0, np.abs(expected))))

@@ -13,6 +13,9 @@ MOST_EXPONENT = 1.5
 """Half way between rows and pairs of rows. Linear services stay below 1.1: what is fixed a request only lowers it."""
 SHORTEST_S = 0.01
 """A batch that takes less says nothing against the service: a pause of a few ms anywhere makes an exponent of it."""
+CPU_TICK_S = 0.01
+SHORTEST_CPU_S = 10 * CPU_TICK_S
+"""CPU seconds come in ticks of the kernel: a sum of fewer than ten says little."""
 FEWEST_ROUNDS = 3
 SLOW_FACTOR = 10
 SLOW_S = 0.25
@@ -73,14 +76,20 @@ def _judged(batch: BatchTimes, asked: int) -> Finding:
 
 
 def exponent(batch: BatchTimes) -> float:
-    """`p` of time ~ rows ** p, by the best of each and by the lower quartile of the rounds, whichever is less.
+    """`p` of time ~ rows ** p, by the best of each and by what is harder to disturb, whichever is less.
 
     Three batches of n take 3·c·nᵖ, one of 3n takes c·(3n)ᵖ: their ratio is 3ᵖ⁻¹. A busy machine stretches both alike,
-    for they last as long, but by chance: the best of few moves with one lucky request, so that three rounds in four
-    have to say the same.
+    for they last as long, but by chance, and the best of few moves with one lucky request. So the CPU seconds, which
+    count no waiting, have to say the same; where they are not known, three rounds in four.
     """
+    return 1 + math.log(min(_ratio(min(batch.whole), min(batch.three)), _undisturbed(batch))) / math.log(3)
+
+
+def _undisturbed(batch: BatchTimes) -> float:
+    if batch.three_cpu_s is not None and (batch.whole_cpu_s or 0.0) >= SHORTEST_CPU_S:
+        return _ratio(batch.whole_cpu_s or 0.0, max(batch.three_cpu_s, CPU_TICK_S))
     rounds = sorted(_ratio(whole, three) for whole, three in zip(batch.whole, batch.three, strict=True))
-    return 1 + math.log(min(_ratio(min(batch.whole), min(batch.three)), rounds[len(rounds) // 4])) / math.log(3)
+    return rounds[len(rounds) // 4]
 
 
 def _ratio(whole: float, three: float) -> float:

@@ -13,13 +13,16 @@ class BatchTimes:
 
     `size` is the number of rows in each of the three. `three` holds the sums over three batches asked one after
     another, `whole` the times of the batch of `3 * size` rows asked beside them, in alternating order. `exchange` is
-    one such batch, without its body.
+    one such batch, without its body. `three_cpu_s` and `whole_cpu_s` are the CPU seconds of the service's processes
+    over all rounds, None on a URL target.
     """
 
     size: int
     three: tuple[float, ...]
     whole: tuple[float, ...]
     exchange: Exchange
+    three_cpu_s: float | None = None
+    whole_cpu_s: float | None = None
 
 
 @dataclass(frozen=True)

@@ -153,7 +153,7 @@ def test_the_cache_is_true(models: Path, row: list[float]) -> None:
 
 def test_ready_tells_the_truth(models: Path, row: list[float]) -> None:
     class Empty(Serving):
-        async def snapshot(self, version: str) -> Snapshot:
+        async def snapshot(self, version: str, sha256: str | None = None) -> Snapshot:
             raise Untrusted("nothing is there")
 
     class Wrong(SklearnPredictor):

@@ -6,7 +6,7 @@ import contextlib
 import json
 import random
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -55,7 +55,7 @@ def json_is_called_a_web_page(components: Components) -> Components:
     """Predictions come as text/html, as Flask calls a string. Python ML deployment guide."""
 
     class Page(Presenter):
-        def response(self, members: object, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+        def response(self, members: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
             predicted = isinstance(members, dict) and "request_id" in members
             return Response(
                 self.encode(members), status, headers, media_type="text/html" if predicted else "application/json"

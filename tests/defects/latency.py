@@ -35,9 +35,7 @@ def calls_that_meet_another_fail_now_and_then(components: Components) -> Compone
     """Under load more than 1% of the requests end in 500: a shared object, not made for two at once."""
 
     class Racy(Batcher):
-        async def submit(
-            self, snapshot: Snapshot, rows: Sequence[Row], urgent: bool = False
-        ) -> list[Answer]:
+        async def submit(self, snapshot: Snapshot, rows: Sequence[Row], urgent: bool = False) -> list[Answer]:
             if self.calls and not urgent and random.random() < 0.2:
                 raise RuntimeError("changed during iteration")
             return await super().submit(snapshot, rows, urgent)

@@ -29,11 +29,11 @@ def ready_without_a_model(components: Components) -> Components:
             self.late = dict(self.snapshots)
             self.snapshots.clear()
 
-        async def snapshot(self, version: str) -> Snapshot:
+        async def snapshot(self, version: str, sha256: str | None = None) -> Snapshot:
             if not self.snapshots:
                 self.snapshots.update(self.late)
                 raise Problem(503, "not-ready", "No model is loaded.")
-            return await super().snapshot(version)
+            return await super().snapshot(version, sha256)
 
         async def follow(self) -> None:
             pass
@@ -69,10 +69,10 @@ def the_model_is_loaded_by_the_first_call(components: Components) -> Components:
             super().start()
             self.snapshots.clear()
 
-        async def snapshot(self, version: str) -> Snapshot:
+        async def snapshot(self, version: str, sha256: str | None = None) -> Snapshot:
             if version not in self.snapshots:
                 time.sleep(1.5)
-            return await super().snapshot(version)
+            return await super().snapshot(version, sha256)
 
         async def follow(self) -> None:
             pass

@@ -133,9 +133,7 @@ def _shared(components: Components, smallest: int) -> Batcher:
     class Shared(Batcher):
         rows: Sequence[Sequence[Any]] = ()
 
-        async def submit(
-            self, snapshot: Snapshot, rows: Sequence[Sequence[Any]], urgent: bool = False
-        ) -> list[Answer]:
+        async def submit(self, snapshot: Snapshot, rows: Sequence[Sequence[Any]], urgent: bool = False) -> list[Answer]:
             if min(len(rows), 2) != smallest or urgent:
                 return await super().submit(snapshot, rows, urgent)
             self.rows = rows

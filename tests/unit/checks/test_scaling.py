@@ -37,6 +37,15 @@ def test_three_rounds_in_four_have_to_say_it(steep: int) -> None:
     assert (found > 1.5) is (steep == 6)
 
 
+@pytest.mark.parametrize(
+    ("three_cpu_s", "whole_cpu_s", "power"), [(0.3, 0.3, 1.0), (0.3, 0.9, 2.0), (0.0, 0.09, 1.5), (0.0, 0.3, 2.0)]
+)
+def test_cpu_seconds_decide_where_they_are_known_and_long(three_cpu_s: float, whole_cpu_s: float, power: float) -> None:
+    """The rounds say 1.5 and the best of each 2."""
+    rounds = BatchTimes(100, (0.02, 0.04, 0.04), (0.06, 0.0693, 0.0693), BATCH, three_cpu_s, whole_cpu_s)
+    assert exponent(rounds) == pytest.approx(power, abs=0.01)
+
+
 @pytest.mark.parametrize("power", [0.2, 1.0, 1.2])
 def test_about_linear_passes(power: float) -> None:
     found = time_scales_linearly(Scaling(ROWS, 90, (), batch(power, noise=(1.0,) * 3)))

@@ -20,7 +20,7 @@ def test_the_same_seed_makes_the_same_rows() -> None:
 
 def test_single_odd_values_come_first_then_many_at_once() -> None:
     made = list(generated(ROWS, {}, random.Random(7)))
-    singles = [one for one in made[: -MANY] if len(one) == 1]
+    singles = [one for one in made[:-MANY] if len(one) == 1]
     assert len({name for one in singles for name in one}) == COLUMNS
     assert all(len(one) <= 1 for one in made[: len(singles)])
     assert max(len(one) for one in made[-MANY:]) > 3
