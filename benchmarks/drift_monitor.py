@@ -27,14 +27,14 @@ from scipy import stats
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from reference_service.columns import Cell
-from reference_service.datasets import Dataset
 from reference_service.drift.monitor import ALPHA, HORIZON_LOOKS
 from reference_service.drift.panel import DRIFT, QUIET, Finding, Panel
 from reference_service.drift.profile import Profile
 from reference_service.drift.window import Window, newest
-from reference_service.recipes import RECIPES
+from reference_service.model.columns import Cell
 from reference_service.settings import Settings
+from reference_service.training.datasets import Dataset
+from reference_service.training.recipes import RECIPES
 
 Rows = list[list[Cell]]
 WINDOW = Settings().drift_window

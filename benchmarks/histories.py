@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from reference_service import manifest
-from reference_service.changes import Change, State
+from reference_service.artifacts import manifest
+from reference_service.deployments.changes import Change, State
 from reference_service.train import publish
 
 MODEL = "breast-cancer"

@@ -19,7 +19,7 @@ from typing import Any
 from histories import FIRST, SECOND, explains, publish_again
 from live_server import Live, admin, once, request, running
 
-from reference_service.changes import Change, State
+from reference_service.deployments.changes import Change, State
 from reference_service.train import train_missing
 
 VERSIONS = (FIRST, SECOND, "3.0.0", "4.0.0", "5.0.0")

@@ -29,10 +29,11 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.pipeline import make_pipeline
 from wrk import Measured, load, write_script
 
-from reference_service import manifest, train
-from reference_service.access import Token, TokenFile
-from reference_service.recipes import RECIPES, SEED
-from reference_service.registry import Registry
+from reference_service import train
+from reference_service.artifacts import manifest
+from reference_service.artifacts.registry import Registry
+from reference_service.training.recipes import RECIPES, SEED
+from reference_service.web.access import Token, TokenFile
 
 HERE = Path(__file__).parent
 MODEL, VERSION, TREES = "forest", "1.0.0", 100

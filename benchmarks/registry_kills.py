@@ -28,14 +28,14 @@ from typing import Any
 from histories import FIRST, MODEL, SECOND, explains, publish_again
 from live_server import admin, end, once, request, start, wait_until_ready
 
-from reference_service import manifest
-from reference_service.changes import Changes, State
+from reference_service.artifacts import manifest
+from reference_service.artifacts.registry import Registry, Snapshot
 from reference_service.components import build_components
-from reference_service.deployment import Order
-from reference_service.problems import Problem
-from reference_service.registry import Registry, Snapshot
+from reference_service.deployments.changes import Changes, State
+from reference_service.deployments.deployment import Order
 from reference_service.settings import Settings
 from reference_service.train import train_missing
+from reference_service.web.problems import Problem
 
 ACKNOWLEDGED = struct.Struct("=cq")
 MUST_BE_NONE = (

@@ -66,10 +66,10 @@ def prepare_models(settings: Settings) -> None:
     Raises:
         CannotServe: they are not.
     """
-    from reference_service.access import BadTokens, read_tokens
-    from reference_service.engines import ENGINES
-    from reference_service.manifest import Untrusted
-    from reference_service.registry import Registry, UnknownVersion
+    from reference_service.artifacts.manifest import Untrusted
+    from reference_service.artifacts.registry import Registry, UnknownVersion
+    from reference_service.model.engines import ENGINES
+    from reference_service.web.access import BadTokens, read_tokens
 
     registry = Registry(settings.models, settings.model, ENGINES[settings.engine])
     if not registry.versions():

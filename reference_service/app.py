@@ -17,17 +17,17 @@ from starlette.routing import Match, Route
 from starlette.types import Scope
 
 from reference_service.components import Components
-from reference_service.deployment_routes import DeploymentRoutes
-from reference_service.drift_routes import DriftRoutes
-from reference_service.experiment_routes import ExperimentRoutes
-from reference_service.fast_path import Endpoint, FastPath, Templated
-from reference_service.feedback_routes import FeedbackRoutes
-from reference_service.health_routes import HealthRoutes
-from reference_service.infer_routes import InferRoutes
-from reference_service.model_routes import ModelRoutes
 from reference_service.openapi.document import Interface
-from reference_service.predict_routes import PredictRoutes
-from reference_service.problems import Problem
+from reference_service.routes.deployments import DeploymentRoutes
+from reference_service.routes.drift import DriftRoutes
+from reference_service.routes.experiments import ExperimentRoutes
+from reference_service.routes.feedback import FeedbackRoutes
+from reference_service.routes.health import HealthRoutes
+from reference_service.routes.infer import InferRoutes
+from reference_service.routes.models import ModelRoutes
+from reference_service.routes.predict import PredictRoutes
+from reference_service.web.fast_path import Endpoint, FastPath, Templated
+from reference_service.web.problems import Problem
 
 
 def create_app(components: Components) -> FastAPI:

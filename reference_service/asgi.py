@@ -8,12 +8,12 @@ import sys
 
 from fastapi import FastAPI
 
-from reference_service.access import BadTokens
 from reference_service.app import create_app
+from reference_service.artifacts.manifest import Untrusted
+from reference_service.artifacts.registry import UnknownVersion
 from reference_service.components import build_components
-from reference_service.manifest import Untrusted
-from reference_service.registry import UnknownVersion
 from reference_service.settings import ENVIRONMENT_KEY, Settings
+from reference_service.web.access import BadTokens
 
 # By this code a worker says that another one would fail just the same, and its supervisor stops.
 STARTUP_FAILURE = 3

@@ -9,37 +9,37 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from reference_service.access import Access, read_tokens
-from reference_service.answer_cache import AnswerCache
-from reference_service.automatic_rollback import AutomaticRollback
-from reference_service.batcher import Batcher
-from reference_service.changes import Changes
-from reference_service.deployment import Deployments
+from reference_service.artifacts.registry import Registry
+from reference_service.deployments.automatic_rollback import AutomaticRollback
+from reference_service.deployments.changes import Changes
+from reference_service.deployments.deployment import Deployments
+from reference_service.deployments.outcomes import Outcomes
 from reference_service.drain import Drain
 from reference_service.drift.monitor import DriftMonitor
 from reference_service.drift.shared import Shared
-from reference_service.drill import drilled
-from reference_service.engines import ENGINES
-from reference_service.envelope import Envelope
-from reference_service.examination import Examination
-from reference_service.experiments import Experiments
-from reference_service.identity import Identity
-from reference_service.inputs import ModelContract, RowValidator
-from reference_service.outcomes import Outcomes
-from reference_service.predictor import Predictor
-from reference_service.presenter import Presenter
-from reference_service.problems import ProblemRenderer
-from reference_service.rate_limit import RateLimit
-from reference_service.readiness import Readiness
-from reference_service.registry import Registry
-from reference_service.request_body import BodyReader
-from reference_service.request_ids import RequestIds
-from reference_service.request_log import RequestLog
-from reference_service.routing import Routing
-from reference_service.serving import Serving
+from reference_service.experiments.experiments import Experiments
+from reference_service.experiments.routing import Routing
+from reference_service.model.answer_cache import AnswerCache
+from reference_service.model.batcher import Batcher
+from reference_service.model.drill import drilled
+from reference_service.model.engines import ENGINES
+from reference_service.model.examination import Examination
+from reference_service.model.identity import Identity
+from reference_service.model.inputs import ModelContract, RowValidator
+from reference_service.model.predictor import Predictor
+from reference_service.model.readiness import Readiness
+from reference_service.model.serving import Serving
 from reference_service.settings import Settings
 from reference_service.telemetry import Telemetry
-from reference_service.trace_context import Traces
+from reference_service.web.access import Access, read_tokens
+from reference_service.web.envelope import Envelope
+from reference_service.web.presenter import Presenter
+from reference_service.web.problems import ProblemRenderer
+from reference_service.web.rate_limit import RateLimit
+from reference_service.web.request_body import BodyReader
+from reference_service.web.request_ids import RequestIds
+from reference_service.web.request_log import RequestLog
+from reference_service.web.trace_context import Traces
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ import threading
 from types import FrameType
 from typing import Any
 
-from reference_service.readiness import Readiness
-from reference_service.request_log import RequestLog
+from reference_service.model.readiness import Readiness
+from reference_service.web.request_log import RequestLog
 
 
 class Drain:

@@ -38,8 +38,8 @@ def serve(settings: Settings, application: str | Callable[..., Any] = APPLICATIO
     signal.signal(signal.SIGTERM, stopped_early)
     import uvicorn  # only now, so that a taken port is told at once
 
-    from reference_service.http_protocol import PROTOCOLS, ServerConfig
-    from reference_service.request_log import SERVER_LOGGING
+    from reference_service.web.http_protocol import PROTOCOLS, ServerConfig
+    from reference_service.web.request_log import SERVER_LOGGING
 
     named = isinstance(application, str)
     config = ServerConfig(

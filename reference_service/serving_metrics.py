@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from reference_service.changes import State
-from reference_service.registry import Snapshot
+from reference_service.artifacts.registry import Snapshot
+from reference_service.deployments.changes import State
 
 
 class ServingCollector(Collector):

@@ -24,15 +24,15 @@ from prometheus_client import (
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.metrics import MetricWrapperBase
 
-from reference_service.changes import State
+from reference_service.artifacts.registry import Snapshot
+from reference_service.deployments.changes import State
 from reference_service.drift.gauges import DriftGauges
-from reference_service.inputs import ModelContract
-from reference_service.predictor import Answer
-from reference_service.registry import Snapshot
+from reference_service.model.inputs import ModelContract
+from reference_service.model.predictor import Answer
 from reference_service.serving_metrics import ServingCollector
 
 if TYPE_CHECKING:
-    from reference_service.outcomes import Score
+    from reference_service.deployments.outcomes import Score
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"})
 UNMATCHED = "_unmatched"

@@ -17,12 +17,13 @@ import numpy as np
 import sklearn
 from sklearn import metrics
 
-from reference_service import artifact, durable, manifest, onnx_artifact
-from reference_service.datasets import Dataset
+from reference_service import durable
+from reference_service.artifacts import artifact, manifest, onnx_artifact
 from reference_service.drift import profile
-from reference_service.engines import ONNX, SKLEARN, SKOPS
-from reference_service.feature_metadata import features_of
-from reference_service.recipes import RECIPES, SEED, Recipe
+from reference_service.model.engines import ONNX, SKLEARN, SKOPS
+from reference_service.training.datasets import Dataset
+from reference_service.training.feature_metadata import features_of
+from reference_service.training.recipes import RECIPES, SEED, Recipe
 
 GOLDEN_ROWS = 20
 

@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from reference_service.columns import Cell
 from reference_service.drift import two_sample
 from reference_service.drift.profile import CategoricalProfile, NumericProfile
 from reference_service.drift.two_sample import Numbers, Pooled
+from reference_service.model.columns import Cell
 
 
 class Outcome(NamedTuple):

@@ -15,16 +15,16 @@ import math
 import time
 from collections.abc import Sequence
 
-from reference_service.columns import Row
+from reference_service.artifacts.manifest import Untrusted
+from reference_service.artifacts.registry import Registry, UnknownVersion
 from reference_service.drift.panel import Panel, overall, unknown
 from reference_service.drift.profile import FILE_NAME, Profile
 from reference_service.drift.shared import Report, Shared
 from reference_service.drift.window import Batch, Window, newest
-from reference_service.manifest import Untrusted
-from reference_service.registry import Registry, UnknownVersion
-from reference_service.request_log import RequestLog
-from reference_service.serving import Serving
+from reference_service.model.columns import Row
+from reference_service.model.serving import Serving
 from reference_service.telemetry import Telemetry
+from reference_service.web.request_log import RequestLog
 
 ALPHA = 0.01
 HORIZON_LOOKS = 50

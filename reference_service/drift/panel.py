@@ -17,10 +17,10 @@ from collections.abc import Sequence
 import msgspec
 from scipy import special
 
-from reference_service.columns import Cell, Row
 from reference_service.drift import two_sample
 from reference_service.drift.feature_tests import CategoricalTests, NumericTests
 from reference_service.drift.profile import NumericProfile, Profile
+from reference_service.model.columns import Cell, Row
 
 QUIET, DRIFT, TOO_FEW = "quiet", "drift", "too few"
 LEAST_ROWS = 20

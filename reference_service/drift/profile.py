@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from reference_service.columns import Cell, Row
+from reference_service.model.columns import Cell, Row
 
 FILE_NAME = "profile.json"
 MOST_POINTS = 448

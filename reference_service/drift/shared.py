@@ -14,9 +14,9 @@ from pathlib import Path
 
 import msgspec
 
-from reference_service.columns import Row
 from reference_service.drift.panel import TOO_FEW, Finding
 from reference_service.drift.window import Batch
+from reference_service.model.columns import Row
 
 
 class Report(msgspec.Struct, frozen=True):

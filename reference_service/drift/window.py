@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Sequence
 
-from reference_service.columns import Row
+from reference_service.model.columns import Row
 
 LOOKS_A_WINDOW = 10
 Batch = tuple[float, list[Row]]

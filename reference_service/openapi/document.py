@@ -8,12 +8,12 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from reference_service.inputs import ModelContract
+from reference_service.model.inputs import ModelContract
 from reference_service.openapi import deployments, drift, experiments, feedback, inference
 from reference_service.openapi.schemas import TEXT, VERSION, reference, schemas
-from reference_service.problems import MEDIA_TYPE
-from reference_service.rate_limit import EXEMPT
 from reference_service.settings import Settings
+from reference_service.web.problems import MEDIA_TYPE
+from reference_service.web.rate_limit import EXEMPT
 
 # (method, path) -> name, summary, schema of the 200 answer, statuses of its refusals
 _OPERATIONS: dict[tuple[str, str], tuple[str, str, str | None, tuple[int, ...]]] = {

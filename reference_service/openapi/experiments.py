@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from reference_service.assignment import BUCKETS, DECLARATION, FUNCTION
-from reference_service.experiment_body import MOST_VARIANTS, NAME, SALT
+from reference_service.experiments.assignment import BUCKETS, DECLARATION, FUNCTION
+from reference_service.experiments.experiment_body import MOST_VARIANTS, NAME, SALT
 from reference_service.openapi.schemas import TEXT, VERSION, Schema, record, reference
 from reference_service.settings import Limits
 

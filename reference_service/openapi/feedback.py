@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from reference_service.inputs import ModelContract
+from reference_service.deployments.outcomes import WINDOW_LABELS
+from reference_service.model.inputs import ModelContract
 from reference_service.openapi.schemas import TEXT, VERSION, Schema, record, reference
-from reference_service.outcomes import WINDOW_LABELS
 from reference_service.settings import Limits
 
 OPERATIONS: dict[tuple[str, str], tuple[str, str, str | None, tuple[int, ...]]] = {

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from reference_service.infer_routes import BYTES_TYPE, JSON_LENGTH, MODEL, VERSION
-from reference_service.inputs import ModelContract
-from reference_service.open_inference import BINARY_DATA
+from reference_service.model.inputs import ModelContract
+from reference_service.open_inference.protocol import BINARY_DATA
+from reference_service.open_inference.tensor_inputs import inputs_of
+from reference_service.open_inference.tensors import NUMBERS, TEXTS
 from reference_service.openapi.schemas import TEXT, Schema, record, reference
 from reference_service.openapi.schemas import VERSION as VERSION_TEXT
+from reference_service.routes.infer import BYTES_TYPE, JSON_LENGTH, MODEL, VERSION
 from reference_service.settings import Limits
-from reference_service.tensor_inputs import inputs_of
-from reference_service.tensors import NUMBERS, TEXTS
 
 _INFER = (400, 404, 408, 413, 415, 422, 503, 504)
 OPERATIONS: dict[tuple[str, str], tuple[str, str, str | None, tuple[int, ...]]] = {

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from reference_service.columns import CATEGORY, LONGEST_CATEGORY, NUMBER, Column
-from reference_service.inputs import LARGEST_USER_ID, ModelContract
+from reference_service.model.columns import CATEGORY, LONGEST_CATEGORY, NUMBER, Column
+from reference_service.model.inputs import LARGEST_USER_ID, ModelContract
 from reference_service.settings import Limits
 
 Schema = dict[str, Any]

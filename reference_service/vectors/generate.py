@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from reference_service.assignment import DECLARATION, bucket, canonical, prefix
+from reference_service.experiments.assignment import DECLARATION, bucket, canonical, prefix
 from reference_service.vectors.ids import FAMILIES, REFUSED, SALTS, Unit
 
 FILE = Path(__file__).with_name("mlready-sha256-v1.json")

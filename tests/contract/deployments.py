@@ -11,7 +11,8 @@ from typing import Any
 
 import httpx
 
-from reference_service import manifest, train
+from reference_service import train
+from reference_service.artifacts import manifest
 from reference_service.components import Components, build_components
 from reference_service.settings import Settings
 from tests.contract.conftest import Server, client_of

@@ -10,8 +10,8 @@ from typing import Any
 
 import httpx
 
-from reference_service import experiment_body
-from reference_service.experiment import Experiment, defined
+from reference_service.experiments import experiment_body
+from reference_service.experiments.experiment import Experiment, defined
 
 NOW = datetime.datetime(2026, 3, 1, 12, tzinfo=datetime.UTC)
 NAMES = ("control", "blue", "green", "red")

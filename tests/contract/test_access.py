@@ -17,11 +17,11 @@ import msgspec
 import pytest
 from starlette.requests import HTTPConnection
 
-from reference_service.access import Access, Actor, BadTokens, Role, Token, read_tokens
 from reference_service.components import Components, build_components
-from reference_service.problems import Problem
-from reference_service.request_log import RequestLog
 from reference_service.settings import Settings
+from reference_service.web.access import Access, Actor, BadTokens, Role, Token, read_tokens
+from reference_service.web.problems import Problem
+from reference_service.web.request_log import RequestLog
 from tests.contract.conftest import Server, client_of
 from tests.contract.deployments import ADMIN, VIEWER, token_file
 
@@ -188,7 +188,7 @@ def test_a_bad_file_is_one_clear_line_at_the_start(models: Path, tmp_path: Path,
 
 def test_the_command_makes_tokens_that_are_accepted(tmp_path: Path) -> None:
     def made(*arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "reference_service.access", *arguments]
+        command = [sys.executable, "-m", "reference_service.web.access", *arguments]
         return subprocess.run(command, capture_output=True, text=True, timeout=60)
 
     first, second = (made("ana", "admin", "predict").stdout for _ in range(2))

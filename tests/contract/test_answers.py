@@ -14,8 +14,8 @@ import httpx
 import pytest
 
 from reference_service.components import build_components
-from reference_service.recipes import RECIPES
 from reference_service.settings import Settings
+from reference_service.training.recipes import RECIPES
 from tests.contract.conftest import Server, client_of, golden
 
 MODELS = [(name, version) for name, recipe in RECIPES.items() for version in recipe.pipelines]

@@ -12,7 +12,7 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from reference_service import assignment
+from reference_service.experiments import assignment
 from reference_service.vectors import generate
 
 PUBLISHED: dict[str, Any] = json.loads(generate.FILE.read_text("ascii"))

@@ -16,12 +16,12 @@ import httpx
 import pytest
 from scipy import stats
 
-from reference_service.automatic_rollback import ACTOR, CHANCE, chance_of_as_many
-from reference_service.columns import Row
+from reference_service.artifacts.registry import Snapshot
 from reference_service.components import Components, build_components
-from reference_service.deployment import Order
-from reference_service.predictor import Answer, SklearnPredictor
-from reference_service.registry import Snapshot
+from reference_service.deployments.automatic_rollback import ACTOR, CHANCE, chance_of_as_many
+from reference_service.deployments.deployment import Order
+from reference_service.model.columns import Row
+from reference_service.model.predictor import Answer, SklearnPredictor
 from reference_service.settings import Limits, Settings
 from tests.contract.conftest import Start, client_of, golden
 from tests.contract.deployments import client_with_token, token_file

@@ -7,7 +7,7 @@ from itertools import pairwise
 import hypothesis.strategies as st
 from hypothesis import HealthCheck, given, settings
 
-from reference_service.bucket_ranges import Ranges, resized, size
+from reference_service.experiments.bucket_ranges import Ranges, resized, size
 from tests.contract.experiments import NAMES
 
 Weights = dict[str, int]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from reference_service.changes import Changes, StaleGeneration, State
+from reference_service.deployments.changes import Changes, StaleGeneration, State
 
 
 def test_changes_serialise_and_refuse_what_was_meant_for_another_state(tmp_path: Path) -> None:

@@ -10,13 +10,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from reference_service.answer_cache import AnswerCache
-from reference_service.columns import Row
+from reference_service.artifacts.manifest import Untrusted
+from reference_service.artifacts.registry import Snapshot
 from reference_service.components import Components, build_components
-from reference_service.manifest import Untrusted
-from reference_service.predictor import Answer, SklearnPredictor
-from reference_service.registry import Snapshot
-from reference_service.serving import Serving
+from reference_service.model.answer_cache import AnswerCache
+from reference_service.model.columns import Row
+from reference_service.model.predictor import Answer, SklearnPredictor
+from reference_service.model.serving import Serving
 from reference_service.settings import Limits, Settings
 from tests.contract.conftest import client_of
 

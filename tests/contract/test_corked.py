@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from reference_service.corked import MOST_HELD, Corked
+from reference_service.web.corked import MOST_HELD, Corked
 from tests.contract.conftest import Server
 
 

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from reference_service.credit_data import COLUMNS, credit
-from reference_service.recipes import RECIPES
+from reference_service.training.credit_data import COLUMNS, credit
+from reference_service.training.recipes import RECIPES
 
 DIGEST = "19d4238ccc72c5936e56a93e6c75d44b2f0238c6b09cad384b29e1fa409f6ad7"
 

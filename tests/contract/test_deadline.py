@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from reference_service.deadline import within
+from reference_service.web.deadline import within
 
 
 async def sleeping(*seconds: float) -> str:

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from reference_service.changes import State
-from reference_service.deployment import promoted, returned
-from reference_service.registry import Snapshot
+from reference_service.artifacts.registry import Snapshot
+from reference_service.deployments.changes import State
+from reference_service.deployments.deployment import promoted, returned
 from tests.contract.conftest import client_of, golden
 from tests.contract.deployments import FIRST, MODEL, SECOND, VIEWER, admin_of, another_version, parts, state_of
 

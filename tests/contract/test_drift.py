@@ -17,9 +17,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from reference_service.columns import Cell
 from reference_service.components import Components, build_components
-from reference_service.datasets import breast_cancer
 from reference_service.drift import panel, two_sample
 from reference_service.drift.feature_tests import CategoricalTests, NumericTests
 from reference_service.drift.monitor import DriftMonitor
@@ -27,7 +25,9 @@ from reference_service.drift.panel import DRIFT, QUIET, TOO_FEW, Finding, Panel
 from reference_service.drift.profile import CategoricalProfile, NumericProfile, Profile
 from reference_service.drift.shared import Report, Shared
 from reference_service.drift.window import Batch, Window, newest
+from reference_service.model.columns import Cell
 from reference_service.settings import Settings
+from reference_service.training.datasets import breast_cancer
 from tests.contract.conftest import client_of
 
 N = 1000

@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
-from reference_service import manifest, train
-from reference_service.predictor import SklearnPredictor
-from reference_service.registry import Snapshot
+from reference_service import train
+from reference_service.artifacts import manifest
+from reference_service.artifacts.registry import Snapshot
+from reference_service.model.predictor import SklearnPredictor
 from tests.contract.deployments import FIRST, MODEL, SECOND, admin_of, another_version, parts, state_of
 
 

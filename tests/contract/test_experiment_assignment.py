@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from reference_service.components import Components
-from reference_service.routing import Routing
+from reference_service.experiments.routing import Routing
 from reference_service.vectors.generate import FILE
 from tests.contract.conftest import golden
 from tests.contract.deployments import admin_of

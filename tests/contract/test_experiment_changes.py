@@ -7,10 +7,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from reference_service import experiment_body
-from reference_service.changes import State
-from reference_service.experiment import Experiment
-from reference_service.problems import Problem
+from reference_service.deployments.changes import State
+from reference_service.experiments import experiment_body
+from reference_service.experiments.experiment import Experiment
+from reference_service.web.problems import Problem
 from tests.contract.experiments import NOW, body, made, variants
 
 

@@ -14,10 +14,10 @@ import jsonschema
 import msgspec
 import pytest
 
-from reference_service.changes import State
+from reference_service.artifacts.registry import Snapshot
 from reference_service.components import Components
-from reference_service.examination import Examination
-from reference_service.registry import Snapshot
+from reference_service.deployments.changes import State
+from reference_service.model.examination import Examination
 from reference_service.vectors.generate import FILE
 from tests.contract.conftest import client_of
 from tests.contract.deployments import ADMIN, MODEL, VIEWER, admin_of, another_version

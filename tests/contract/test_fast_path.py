@@ -17,10 +17,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from reference_service.app import create_app
 from reference_service.components import build_components
-from reference_service.fast_path import Handled
-from reference_service.problems import Problem
-from reference_service.readiness import Readiness
+from reference_service.model.readiness import Readiness
 from reference_service.settings import Settings
+from reference_service.web.fast_path import Handled
+from reference_service.web.problems import Problem
 
 Change = Callable[[FastAPI], None]
 Ask = Callable[[httpx.AsyncClient], Awaitable[None]]

@@ -12,10 +12,10 @@ import httpx
 import jsonschema
 import pytest
 
-from reference_service import outcomes
 from reference_service.components import build_components
-from reference_service.outcomes import Outcomes
-from reference_service.predictor import Answer
+from reference_service.deployments import outcomes
+from reference_service.deployments.outcomes import Outcomes
+from reference_service.model.predictor import Answer
 from reference_service.settings import Settings
 from tests.contract.conftest import Start, client_of, golden
 from tests.contract.test_metrics import scraped

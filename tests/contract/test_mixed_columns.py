@@ -13,16 +13,16 @@ import jsonschema
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from reference_service import strict_json
-from reference_service.answer_cache import AnswerCache
-from reference_service.columns import Cell, Column
-from reference_service.credit_data import COLUMNS, credit
-from reference_service.explanation import cell_fault
-from reference_service.inputs import ModelContract, RowValidator
-from reference_service.predictor import element_of
-from reference_service.recipes import RECIPES
-from reference_service.registry import Registry
+from reference_service.artifacts.registry import Registry
+from reference_service.model.answer_cache import AnswerCache
+from reference_service.model.columns import Cell, Column
+from reference_service.model.explanation import cell_fault
+from reference_service.model.inputs import ModelContract, RowValidator
+from reference_service.model.predictor import element_of
 from reference_service.settings import Limits
+from reference_service.training.credit_data import COLUMNS, credit
+from reference_service.training.recipes import RECIPES
+from reference_service.web import strict_json
 from tests.contract.bad_inputs import JSON
 from tests.contract.conftest import Server, Start, golden
 from tests.contract.test_bad_input import check

@@ -21,16 +21,18 @@ from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier, RandomForestRegressor
 from sklearn.pipeline import make_pipeline
 
-from reference_service import manifest, onnx_artifact, onnx_engine, train
-from reference_service.columns import Row
+from reference_service import train
+from reference_service.artifacts import manifest, onnx_artifact
+from reference_service.artifacts.manifest import Untrusted
+from reference_service.artifacts.registry import Registry, Snapshot
 from reference_service.components import build_components
-from reference_service.engines import ENGINES, ONNX, SKOPS
-from reference_service.manifest import Untrusted
-from reference_service.onnx_engine import OnnxModel, OnnxPredictor
-from reference_service.predictor import Answer, SklearnPredictor
-from reference_service.recipes import RECIPES, SEED
-from reference_service.registry import Registry, Snapshot
+from reference_service.model import onnx_engine
+from reference_service.model.columns import Row
+from reference_service.model.engines import ENGINES, ONNX, SKOPS
+from reference_service.model.onnx_engine import OnnxModel, OnnxPredictor
+from reference_service.model.predictor import Answer, SklearnPredictor
 from reference_service.settings import Settings
+from reference_service.training.recipes import RECIPES, SEED
 from tests.contract.conftest import Start, client_of
 from tests.contract.test_lifecycle import one_line_error, run
 

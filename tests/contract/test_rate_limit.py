@@ -16,8 +16,8 @@ import httpx
 import pytest
 
 from reference_service.components import build_components
-from reference_service.rate_limit import EXEMPT, PLACES, RateLimit, too_many
 from reference_service.settings import Settings
+from reference_service.web.rate_limit import EXEMPT, PLACES, RateLimit, too_many
 from tests.contract.conftest import Server, Start, client_of
 from tests.contract.deployments import ADMIN, VIEWER, token_file
 

@@ -11,10 +11,11 @@ import pytest
 import skops.io
 from sklearn.preprocessing import FunctionTransformer
 
-from reference_service import artifact, durable, manifest, train
-from reference_service.manifest import Untrusted
-from reference_service.recipes import RECIPES
-from reference_service.registry import Registry, UnknownVersion
+from reference_service import durable, train
+from reference_service.artifacts import artifact, manifest
+from reference_service.artifacts.manifest import Untrusted
+from reference_service.artifacts.registry import Registry, UnknownVersion
+from reference_service.training.recipes import RECIPES
 
 
 @pytest.fixture

@@ -7,10 +7,10 @@ import datetime
 import msgspec
 import pytest
 
-from reference_service.changes import State
-from reference_service.experiment import Experiment
-from reference_service.inputs import Asked
-from reference_service.routing import Choice, Routing
+from reference_service.deployments.changes import State
+from reference_service.experiments.experiment import Experiment
+from reference_service.experiments.routing import Choice, Routing
+from reference_service.model.inputs import Asked
 from tests.contract.experiments import NOW, body, made, variants
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from reference_service.components import build_components
 from reference_service.settings import Settings
-from reference_service.trace_context import Traces, parsed
+from reference_service.web.trace_context import Traces, parsed
 from tests.contract.conftest import Start, client_of
 
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"

@@ -17,21 +17,21 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from reference_service.answer_cache import AnswerCache
-from reference_service.changes import State
-from reference_service.columns import Row
+from reference_service.artifacts.registry import Record, Snapshot
 from reference_service.components import Components
-from reference_service.identity import Identity
-from reference_service.inputs import Asked, Features, RowValidator
-from reference_service.predictor import Answer, SklearnPredictor
-from reference_service.presenter import Presenter
-from reference_service.problems import Fault, Problem, ProblemRenderer
-from reference_service.readiness import Readiness
-from reference_service.registry import Record, Snapshot
-from reference_service.request_ids import RequestIds
-from reference_service.request_log import Entry, RequestLog
-from reference_service.routing import Choice, Routing
+from reference_service.deployments.changes import State
+from reference_service.experiments.routing import Choice, Routing
+from reference_service.model.answer_cache import AnswerCache
+from reference_service.model.columns import Row
+from reference_service.model.identity import Identity
+from reference_service.model.inputs import Asked, Features, RowValidator
+from reference_service.model.predictor import Answer, SklearnPredictor
+from reference_service.model.readiness import Readiness
 from reference_service.settings import Limits, Settings
+from reference_service.web.presenter import Presenter
+from reference_service.web.problems import Fault, Problem, ProblemRenderer
+from reference_service.web.request_ids import RequestIds
+from reference_service.web.request_log import Entry, RequestLog
 from tests.defects.planting import defect
 
 

@@ -13,14 +13,14 @@ from typing import Any
 import msgspec
 from starlette.responses import Response
 
-from reference_service.columns import Row
+from reference_service.artifacts.registry import Snapshot
 from reference_service.components import Components
-from reference_service.inputs import Asked, RowValidator
-from reference_service.predictor import Answer, SklearnPredictor
-from reference_service.presenter import Presenter
-from reference_service.problems import Problem
-from reference_service.readiness import Readiness
-from reference_service.registry import Snapshot
+from reference_service.model.columns import Row
+from reference_service.model.inputs import Asked, RowValidator
+from reference_service.model.predictor import Answer, SklearnPredictor
+from reference_service.model.readiness import Readiness
+from reference_service.web.presenter import Presenter
+from reference_service.web.problems import Problem
 from tests.defects.planting import defect
 
 

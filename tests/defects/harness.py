@@ -12,10 +12,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from reference_service.changes import State
+from reference_service.artifacts.registry import Snapshot
 from reference_service.components import Components
-from reference_service.identity import Identity
-from reference_service.registry import Snapshot
+from reference_service.deployments.changes import State
+from reference_service.model.identity import Identity
 from tests.defects.planting import RunDirectory, defect
 
 _STOPPED_S, _RUNNING_S = 0.18, 0.02

@@ -12,17 +12,17 @@ from typing import Any
 
 from starlette.types import Receive, Scope, Send
 
-from reference_service import manifest
-from reference_service.changes import State
+from reference_service.artifacts import manifest
+from reference_service.artifacts.registry import Registry, Snapshot
 from reference_service.components import Components
-from reference_service.engines import SKOPS
-from reference_service.envelope import Envelope
-from reference_service.identity import Identity
-from reference_service.inputs import Asked
-from reference_service.predictor import Answer
-from reference_service.presenter import Presenter
-from reference_service.registry import Registry, Snapshot
-from reference_service.routing import Choice, Routing
+from reference_service.deployments.changes import State
+from reference_service.experiments.routing import Choice, Routing
+from reference_service.model.engines import SKOPS
+from reference_service.model.identity import Identity
+from reference_service.model.inputs import Asked
+from reference_service.model.predictor import Answer
+from reference_service.web.envelope import Envelope
+from reference_service.web.presenter import Presenter
 from tests.defects.planting import defect
 
 

@@ -8,11 +8,11 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 
-from reference_service.batcher import Batcher, Waiting
-from reference_service.columns import Row
+from reference_service.artifacts.registry import Snapshot
 from reference_service.components import Components
-from reference_service.predictor import Answer, SklearnPredictor
-from reference_service.registry import Snapshot
+from reference_service.model.batcher import Batcher, Waiting
+from reference_service.model.columns import Row
+from reference_service.model.predictor import Answer, SklearnPredictor
 from tests.defects.planting import defect
 
 

@@ -8,14 +8,14 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 
-from reference_service.columns import Row
+from reference_service.artifacts.registry import Snapshot
 from reference_service.components import Components
 from reference_service.drain import Drain
-from reference_service.predictor import Answer, SklearnPredictor
-from reference_service.problems import Problem
-from reference_service.readiness import Readiness
-from reference_service.registry import Snapshot
-from reference_service.serving import Serving
+from reference_service.model.columns import Row
+from reference_service.model.predictor import Answer, SklearnPredictor
+from reference_service.model.readiness import Readiness
+from reference_service.model.serving import Serving
+from reference_service.web.problems import Problem
 from tests.defects.planting import defect
 
 

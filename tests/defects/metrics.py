@@ -11,9 +11,9 @@ from starlette.responses import HTMLResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from reference_service.components import Components
-from reference_service.envelope import Envelope
-from reference_service.predictor import Answer
+from reference_service.model.predictor import Answer
 from reference_service.telemetry import Telemetry
+from reference_service.web.envelope import Envelope
 from tests.defects.planting import defect
 
 

@@ -25,8 +25,8 @@ from typing import Any, Literal, NewType, TypeVar
 
 from fastapi import FastAPI
 
+from reference_service.artifacts.registry import Registry
 from reference_service.components import Components
-from reference_service.registry import Registry
 from reference_service.settings import Settings
 
 PLANTED = ".planted"

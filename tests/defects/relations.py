@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 from starlette.requests import Request
 
-from reference_service.batcher import Batcher
+from reference_service.artifacts.registry import Snapshot
 from reference_service.components import Components
-from reference_service.inputs import Asked, RowValidator
-from reference_service.predictor import Answer
-from reference_service.registry import Snapshot
-from reference_service.request_body import BodyReader
+from reference_service.model.batcher import Batcher
+from reference_service.model.inputs import Asked, RowValidator
+from reference_service.model.predictor import Answer
+from reference_service.web.request_body import BodyReader
 from tests.defects.planting import defect
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from starlette.requests import ClientDisconnect, Request
 
 from reference_service.components import Components
-from reference_service.request_body import BodyReader
+from reference_service.web.request_body import BodyReader
 from tests.defects.planting import defect
 
 

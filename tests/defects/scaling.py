@@ -7,7 +7,7 @@ from dataclasses import replace
 from math import isclose
 
 from reference_service.components import Components
-from reference_service.inputs import Asked, RowValidator
+from reference_service.model.inputs import Asked, RowValidator
 from tests.defects.planting import defect
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from reference_service.columns import Row
+from reference_service.artifacts.registry import Snapshot
 from reference_service.components import Components
-from reference_service.inputs import Features, RowValidator
-from reference_service.predictor import Answer, SklearnPredictor
-from reference_service.problems import Fault
-from reference_service.readiness import Readiness
-from reference_service.registry import Snapshot
+from reference_service.model.columns import Row
+from reference_service.model.inputs import Features, RowValidator
+from reference_service.model.predictor import Answer, SklearnPredictor
+from reference_service.model.readiness import Readiness
+from reference_service.web.problems import Fault
 from tests.defects.planting import defect
 
 _DECLARED = """

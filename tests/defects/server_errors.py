@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reference_service.components import Components
-from reference_service.inputs import Features, RowValidator
-from reference_service.predictor import SklearnPredictor
-from reference_service.problems import Fault
+from reference_service.model.inputs import Features, RowValidator
+from reference_service.model.predictor import SklearnPredictor
+from reference_service.web.problems import Fault
 from tests.defects.planting import defect
 
 

@@ -13,8 +13,8 @@ from starlette.types import ASGIApp
 from reference_service import components as parts
 from reference_service.__main__ import prepare_models, settings_of
 from reference_service.app import create_app
+from reference_service.artifacts.registry import Registry
 from reference_service.asgi import settings_of_environment
-from reference_service.registry import Registry
 from reference_service.server import CannotServe, serve
 from reference_service.settings import Settings
 from tests.defects.planting import PLANTED, Defect, defects

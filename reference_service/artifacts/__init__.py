@@ -1,0 +1,1 @@
+"""What training publishes, signed, and how it is read again."""

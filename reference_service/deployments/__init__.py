@@ -1,0 +1,1 @@
+"""What is in force, who changed it, and whether it does well."""

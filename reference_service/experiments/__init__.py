@@ -1,0 +1,1 @@
+"""Who gets which variant, by a function that anyone can recompute."""

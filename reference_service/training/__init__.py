@@ -1,0 +1,1 @@
+"""The data sets, and what is fitted to them."""

@@ -1,0 +1,1 @@
+"""How requests are read, guarded and answered, whatever they ask for."""
