@@ -13,7 +13,7 @@ from typing import Any
 from starlette.types import Receive, Scope, Send
 
 from reference_service.artifacts import manifest
-from reference_service.artifacts.registry import Registry, Snapshot
+from reference_service.artifacts.registry import Registry, Snapshot, UnknownVersion
 from reference_service.components import Components
 from reference_service.deployments.changes import State
 from reference_service.experiments.routing import Choice, Routing
@@ -92,6 +92,8 @@ def loads_whatever_model_file_is_there(part: type[Registry]) -> type[Registry]:
 
     class Trusting(Registry):
         def files(self, version: str) -> dict[str, bytes]:
+            if version not in self.versions():
+                raise UnknownVersion(version)
             return {path.name: path.read_bytes() for path in (self.models / self.name / version).iterdir()}
 
     return Trusting

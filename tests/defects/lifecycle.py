@@ -11,6 +11,7 @@ from dataclasses import replace
 from reference_service.artifacts.registry import Snapshot
 from reference_service.components import Components
 from reference_service.drain import Drain
+from reference_service.model.batcher import Batcher
 from reference_service.model.columns import Row
 from reference_service.model.predictor import Answer, SklearnPredictor
 from reference_service.model.readiness import Readiness
@@ -23,26 +24,17 @@ from tests.defects.planting import defect
 def ready_without_a_model(components: Components) -> Components:
     """Health is 200 with `model_loaded: false` while the model still loads. Deployment helper, Python ML deployment."""
 
-    class Late(Serving):
-        def start(self) -> None:
-            super().start()
-            self.late = dict(self.snapshots)
-            self.snapshots.clear()
+    class Late(Batcher):
+        loaded = False
 
-        async def snapshot(self, version: str, sha256: str | None = None) -> Snapshot:
-            if not self.snapshots:
-                self.snapshots.update(self.late)
+        async def submit(self, snapshot: Snapshot, rows: Sequence[Row], urgent: bool = False) -> list[Answer]:
+            if not self.loaded:
+                self.loaded = True
                 raise Problem(503, "not-ready", "No model is loaded.")
-            return await super().snapshot(version, sha256)
+            return await super().submit(snapshot, rows, urgent)
 
-        async def follow(self) -> None:
-            pass
-
-    return replace(
-        components,
-        serving=Late(components.registry, components.changes, components.serving.version),
-        readiness=_AlwaysReady(components.serving, components.batcher),
-    )
+    late = Late(components.predictor, components.telemetry, components.settings.limits)
+    return replace(components, batcher=late, readiness=_AlwaysReady(components.serving, late))
 
 
 @defect("lifecycle.ready_truthful")

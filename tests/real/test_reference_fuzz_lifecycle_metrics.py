@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import tomllib
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -44,6 +45,7 @@ def context(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Context]:
             "inputs": {"rows": "models/breast-cancer/sample.csv", "label": "diagnosis"},
             "latency": {"rate": 120, "p99_ms": 250, "error_rate": 0.005, "longest_stall_s": 0.02},
             "metrics": {},
+            "relations": tomllib.loads((ROOT / "mlready.toml").read_text())["relations"],
         },
         source="mlready.toml",
         directory=directory,
