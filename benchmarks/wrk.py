@@ -71,7 +71,7 @@ def load(port: int, pid: int, script: Path, seconds: float) -> Measured:
     Raises:
         RuntimeError: a request failed, so the figures would compare unlike things.
     """
-    command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{max(1, round(seconds))}s", "-s", str(script)]
+    command = ["wrk", "--timeout=30s", "-t1", f"-c{CONNECTIONS}", f"-d{max(1, round(seconds))}s", "-s", str(script)]
     with probing(port) as waits:
         before = cpu_seconds(pid)
         found = subprocess.run([*command, f"http://127.0.0.1:{port}/predict"], capture_output=True, text=True)
