@@ -1,48 +1,89 @@
-"""Runs are started ahead of the tests that ask for them, two at a time; those that measure load run alone."""
+"""Runs of defects begin with the session, beside tests that leave a core idle; those that measure load run alone."""
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from threading import Thread
 
 import pytest
 
 from pytest_mlready.catalogue import checks
+from tests.conftest import BESIDE, is_of
 from tests.defects.judging import HEALTHY, Judged, judge
 from tests.defects.planting import defects
 
 Ask = Callable[[str], Judged]
-AT_ONCE = 2
 LOAD = frozenset({"steady_load", "saturation"})
+
+
+class Runs:
+    """The runs that tests will ask for, each made once."""
+
+    def __init__(self, names: Sequence[str], directory: Path) -> None:
+        self.directory = directory
+        self.runs: dict[str, Future[Judged]] = {name: Future() for name in names if not measures_load(name)}
+        self.waiting = deque(self.runs)
+        self.threads: list[Thread] = []
+
+    def begin(self) -> None:
+        """Have one more run at a time."""
+        self.threads.append(Thread(target=self.work))
+        self.threads[-1].start()
+
+    def work(self) -> None:
+        """Make runs while some wait."""
+        while self.waiting:
+            try:
+                name = self.waiting.popleft()
+            except IndexError:
+                return
+            try:
+                self.runs[name].set_result(run(name, self.directory))
+            except Exception as error:
+                self.runs[name].set_exception(error)
+
+    def wait(self) -> None:
+        """Until none is left; whoever waits leaves a core idle, too."""
+        if self.waiting:
+            self.begin()
+        for thread in self.threads:
+            thread.join()
+
+    def result(self, name: str) -> Judged:
+        """A finished run; one that measures load is made now, when nothing else runs."""
+        if name in self.runs:
+            return self.runs[name].result()
+        self.wait()
+        return run(name, self.directory)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Begin; with xdist each worker makes the runs of its own tests when it comes to them."""
+    names = [item.callspec.params["name"] for item in session.items if _asks(item)]  # type: ignore[attr-defined]
+    if names and not session.config.option.collectonly and not hasattr(session.config, "workerinput"):
+        directory = TemporaryDirectory(prefix="defects-")
+        session.config.add_cleanup(directory.cleanup)
+        runs = session.config.stash[BESIDE] = Runs(names, Path(directory.name))
+        session.config.add_cleanup(runs.wait)
+        session.config.add_cleanup(runs.waiting.clear)
+        runs.begin()
+        if all(is_of(item, "defects") for item in session.items):
+            runs.begin()
 
 
 @pytest.fixture(scope="session")
 def judged(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ask]:
     """The finished run of a defect, by name, or of the healthy service (`HEALTHY`)."""
-    directory = tmp_path_factory.mktemp("defects")
-    if hasattr(request.config, "workerinput"):  # xdist spreads the tests already, and its workers all see all of them
+    runs = request.config.stash.get(BESIDE, None)
+    if isinstance(runs, Runs):
+        yield runs.result
+    else:
+        directory = tmp_path_factory.mktemp("defects")
         yield lambda name: run(name, directory)
-        return
-    asked = [item.callspec.params["name"] for item in request.session.items if _asks(item)]  # type: ignore[attr-defined]
-    with ThreadPoolExecutor(AT_ONCE) as pool, ThreadPoolExecutor(1) as alone:
-        runs = started(asked, directory, pool, alone)
-        yield lambda name: runs[name].result()
-        pool.shutdown(cancel_futures=True)
-        alone.shutdown(cancel_futures=True)
-
-
-def started(
-    names: Sequence[str], directory: Path, pool: ThreadPoolExecutor, alone: ThreadPoolExecutor
-) -> dict[str, Future[Judged]]:
-    """The runs to come: first those without load, then those with it, one after the other."""
-    quiet = {name: pool.submit(run, name, directory) for name in names if not measures_load(name)}
-
-    def after_the_quiet_ones(name: str) -> Judged:
-        wait(quiet.values())
-        return run(name, directory)
-
-    return quiet | {name: alone.submit(after_the_quiet_ones, name) for name in names if name not in quiet}
 
 
 def run(name: str, directory: Path) -> Judged:
