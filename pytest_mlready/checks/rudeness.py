@@ -60,8 +60,11 @@ def _judged(rudeness: Rudeness, limits: Limits) -> Iterator[tuple[Rude, Answered
 
 
 def _capped(limits: Limits) -> bool:
-    """Whether any size with a Content-Length is refused; without a cap at all see contract.size_limit."""
-    return any(one.status in range(400, 500) or one.failure in {"reset", "closed"} for one in limits.oversize)
+    """Whether a body with a Content-Length is refused for its size; without such a cap see contract.size_limit.
+
+    A batch that is refused shows none: that may be for the number of its rows.
+    """
+    return any(one.status in range(400, 500) or one.failure in {"reset", "closed"} for one in limits.bodies)
 
 
 def _fault(known: dict[int, Prediction], rude: Rude, one: Answered | None) -> str | None:
@@ -111,7 +114,7 @@ def _replay(rudeness: Rudeness, rude: Rude, one: Answered | None) -> str:
         row = shlex.quote(sent.request_body.decode("utf-8", "replace"))
         types = " ".join(f"-H {shlex.quote(f'{name}: {value}')}" for name, value in _types(sent))
         spaces = f"head -c {rudeness.chunked_bytes} /dev/zero | tr '\\0' ' '"
-        send = f"{{ printf %s {row}; {spaces}; }} | curl -sS -i -X POST {types} -T - {SERVICE}{sent.path}"
+        send = f"{{ {spaces}; printf %s {row}; }} | curl -sS -i -X POST {types} -T - {SERVICE}{sent.path}"
     else:
         length = next((value for name, value in sent.request_headers if name == "Content-Length"), "0")
         declared = shlex.quote(f"Content-Length: {length}")

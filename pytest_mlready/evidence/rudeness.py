@@ -101,22 +101,26 @@ def _rude(context: Context, canaries: _Canaries, manner: Manner) -> Rude:
 
 
 def _chunked(context: Context, transport: Transport, canaries: _Canaries) -> tuple[Rude | None, int]:
-    """A valid row and white space without end, in chunks; sending stops as soon as the service answers."""
+    """White space without end and then a valid row, in chunks; sending stops as soon as the service answers.
+
+    The row comes last, so that only a service that took all of it can answer it: one that reads no further than its
+    cap and ignores the rest, as Werkzeug does, has only white space.
+    """
     if (context.settings.contract.max_body_bytes or 0) >= FAR_BYTES:
         return None, 0
     mapping = context.target.mapping
     row = mapping.encode_row(context.rows[canaries.other_row])
     name = f"sent a chunked body of {FAR_BYTES >> 20} MiB"
     exchange = transport.request(
-        f"a client that {name}", "POST", mapping.predict_path, _framed(row.ljust(CHUNK), FAR_BYTES // CHUNK),
+        f"a client that {name}", "POST", mapping.predict_path, _framed(row.rjust(CHUNK), FAR_BYTES // CHUNK),
         (*mapping.request_headers, ("Transfer-Encoding", "chunked")),
     )  # fmt: skip
     return Rude(name, _short(replace(exchange, request_body=row)), canaries.after()), FAR_BYTES
 
 
-def _framed(first: bytes, count: int) -> bytes:
-    """So many chunks, all white space but the first, and the end."""
-    return b"".join([_chunk(first), *([_chunk(b" " * CHUNK)] * (count - 1)), b"0\r\n\r\n"])
+def _framed(last: bytes, count: int) -> bytes:
+    """So many chunks, all white space but the last, and the end."""
+    return b"".join([*([_chunk(b" " * CHUNK)] * (count - 1)), _chunk(last), b"0\r\n\r\n"])
 
 
 def _chunk(content: bytes) -> bytes:

@@ -96,8 +96,9 @@ def learned(mapping: JsonMapping, body: Any, declared: Mapping[str, object] = {}
             facts["prediction_key"] = _into("", body)
     if isinstance(body, Mapping):
         for field, names in keys.items():
-            if field not in given and _first(body, names):
-                facts[field] = _first(body, names)
+            name = _first(body, names)
+            if field not in given and name:
+                facts[field] = _into(name, body[name]) if _listed_by_row(body[name]) else name
     return replace(mapping, **facts)
 
 
@@ -186,7 +187,8 @@ def _batch_facts(openapi: OpenAPI, predict: str, given: Mapping[str, Any], names
     facts: dict[str, Any] = {"batch_path": path}
     for option in _options(openapi, openapi.request_schema("POST", path)):
         if _is_array(option):
-            return facts | {"batch_key": None, **_items(openapi, option, names)}
+            facts |= {"batch_key": None, **_items(openapi, option, names)}
+            break
         properties = option.get("properties")
         key = _first(properties, _BATCH_KEYS) if isinstance(properties, Mapping) else None
         if key is not None and isinstance(properties, Mapping):
@@ -277,6 +279,11 @@ def _fits(body: Any, path: str) -> bool:
         return found(body, path) is not None
     except BadAnswer:
         return False
+
+
+def _listed_by_row(value: object) -> bool:
+    """Whether the value has a list or an object for each row, so that the first one's is inside."""
+    return isinstance(value, list) and bool(value) and isinstance(value[0], list | Mapping)
 
 
 def _into(name: str, value: object) -> str:

@@ -127,6 +127,11 @@ class Limits:
     rss_peak: int | None
     sizes: tuple[int, ...] = ()
 
+    @property
+    def bodies(self) -> tuple[Exchange, ...]:
+        """Those of one row that only white space made too large: what came of them, no cap on rows explains."""
+        return tuple(one for one in self.oversize if one.case.startswith("a body"))
+
 
 @dataclass(frozen=True)
 class Golden:

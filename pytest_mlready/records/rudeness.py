@@ -28,7 +28,7 @@ class Rudeness:
 
     `chunked` is the client whose body has no declared length and no end in sight, `chunked_bytes` how much of it was
     there to be taken (None: not sent, because so large a body is within the declared cap). Its exchange keeps the
-    valid row that it began with, not the white space after it. It ends early when a canary got no answer: what comes
+    valid row that it ended with, not the white space before it. It ends early when a canary got no answer: what comes
     after shows nothing more.
     """
 

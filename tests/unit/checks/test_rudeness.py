@@ -103,6 +103,12 @@ def test_a_limit_that_believes_content_length_fails_where_there_is_one() -> None
     assert survives_rudeness(taken, UNCAPPED).status is Status.PASS
 
 
+def test_a_batch_refused_for_its_rows_shows_no_limit_on_bytes() -> None:
+    taken = replace(GREEN, chunked=endless(200, *CANARIES))
+    rows = replace(UNCAPPED, oversize=(*UNCAPPED.oversize, exchange(413, case="a batch of 100000 rows")))
+    assert survives_rudeness(taken, rows).status is Status.PASS
+
+
 def test_further_faults_are_details() -> None:
     several = rude(*(answered(0, status=status) for status in (500, 502, 503)))
     found = survives_rudeness(replace(GREEN, rude=(several,)), CAPPED)

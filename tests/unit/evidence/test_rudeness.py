@@ -26,7 +26,7 @@ from tests.unit.records_made import answered, exchange, settings
 ROWS: tuple[Row, ...] = tuple(
     {name: (1.0 if at % 2 else -1.0) * (place + at + 1) for place, name in enumerate(FEATURES)} for at in range(20)
 )
-CAPPED = Limits(answered(0), (exchange(413),), None, None)
+CAPPED = Limits(answered(0), (exchange(413, case="a body of 32 MiB"),), None, None)
 BATCHED = JsonMapping(batch_path="/predict/batch", batch_key="rows", probabilities_key="probabilities")
 
 
@@ -116,6 +116,13 @@ def test_half_a_body_before_the_next_is_found() -> None:
     found = survives_rudeness(gathered(Dirty()), CAPPED)
     assert found.status is Status.FAIL
     assert "reached the next one" in found.summary
+
+
+def test_the_row_of_an_endless_body_comes_last() -> None:
+    """A service that reads no further than its cap, and ignores the rest, must not find it."""
+    framed = rudeness._framed(b"  {}", 3)
+    assert framed.endswith(b"\r\n4\r\n  {}\r\n0\r\n\r\n")
+    assert framed.count(b"{") == 1
 
 
 def test_nobody_listening_is_no_evidence() -> None:

@@ -161,6 +161,21 @@ def test_a_first_answer_teaches_the_rest() -> None:
     assert (mapping.probabilities_key, mapping.version_key, mapping.request_id_key) == ("proba", "version", "id")
 
 
+def test_chances_that_lie_row_by_row_are_read_row_by_row() -> None:
+    body = {"outputs": [3], "probabilities": [[0.2, 0.8]]}
+    mapping = learned(JsonMapping(nested=True), body)
+    assert mapping.probabilities_key == "probabilities.0"
+    two = {"outputs": [3, 4], "probabilities": [[0.2, 0.8], [0.6, 0.4]]}
+    assert [one.probabilities for one in mapping.decode_batch(two)] == [(0.2, 0.8), (0.6, 0.4)]
+
+
+def test_a_batch_that_is_a_bare_list_may_be_answered_by_one() -> None:
+    body = thing(features=NUMBERS)
+    batch = ({"type": "array", "items": body}, {"type": "array", "items": ANSWER})
+    mapping = detect(api(**{"predict": (body, ANSWER), "predict-batch": batch}), {}, [])
+    assert (mapping.batch_key, mapping.batch_items, mapping.batch_prediction_key) == (None, "bodies", "")
+
+
 def test_roles_have_candidates_and_declared_paths_win() -> None:
     for role in ROLES:
         assert all(path.startswith("/") for path in candidates(role, {}))
