@@ -1,0 +1,55 @@
+"""Which services there are, and what has to be declared of each."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pytest_mlready.records import Row
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A healthy service: a module of this package, served by `python -m tests.zoo.NAME --port PORT`.
+
+    `declared` are tables of `mlready.toml`. `unproven` are the checks of the fuzz family that cannot pass here, each
+    with its reason.
+    """
+
+    name: str
+    declared: Mapping[str, Any] = field(default_factory=dict)
+    unproven: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def command(self) -> str:
+        """How it is started."""
+        return f"{{python}} -m tests.zoo.{self.name} --port {{port}}"
+
+    def samples(self) -> Sequence[Row]:
+        """All rows that there are of its data."""
+        rows: Sequence[Row] = importlib.import_module(f"tests.zoo.{self.name}").samples()
+        return rows
+
+
+ONE_AT_A_TIME = "the service takes one row at a time"
+
+ZOO: tuple[Kept, ...] = (
+    Kept("linear_fastapi"),
+    Kept("tree_fastapi"),
+    Kept(
+        "imputing_starlette",
+        {"inputs": {"missing": "accept"},
+         "service": {"json": {"predict": "/predict", "row": "instances", "nested": True}}},
+    ),
+    Kept(
+        "neural_flask",
+        {"service": {"json": {"predict": "/predict", "row": "", "shape": "object",
+                              "batch": "/predict/many", "batch_key": "rows"}}},
+    ),
+    Kept("ridge_http", {"service": {"json": {"predict": "/score", "row": "x"}}},
+         {"fuzz.batch_equals_single": ONE_AT_A_TIME, "fuzz.batch_order_and_size": ONE_AT_A_TIME}),
+    Kept("digits_asgi", {"service": {"json": {"predict": "/v1/predict", "row": "inputs", "nested": True}}}),
+    Kept("mixed_fastapi"),
+)  # fmt: skip

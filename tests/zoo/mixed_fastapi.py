@@ -1,0 +1,104 @@
+"""FastAPI with named features, numbers beside categories: gradient boosting over one-hot codes, a regression.
+
+The sex is one of two words, the clinic any text: one that training never saw counts as none of those it saw.
+`python -m tests.zoo.mixed_fastapi --port 8000`
+"""
+
+from __future__ import annotations
+
+import argparse
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import uvicorn
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field
+from sklearn.compose import make_column_transformer
+from sklearn.datasets import load_diabetes
+from sklearn.ensemble import GradientBoostingRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder
+
+CLINICS = ("north", "south", "east")
+Number = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=-1000, le=10_000)]
+
+
+class Patient(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    age: Annotated[int, Field(strict=True, ge=0, le=130)]
+    sex: Literal["female", "male"]
+    clinic: Annotated[str, Field(strict=True, max_length=200)]
+    bmi: Number
+    blood_pressure: Number
+    glucose: Number
+
+
+class Patients(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    instances: Annotated[list[Patient], Field(min_length=1, max_length=1000)]
+
+
+class Progress(BaseModel):
+    prediction: float
+    model_version: str = "boosted-1"
+
+
+class Progresses(BaseModel):
+    predictions: list[Progress]
+
+
+def samples() -> list[dict[str, Any]]:
+    """All rows of the training data; the clinic, which the data does not have, follows from a patient's place."""
+    rows = load_diabetes(scaled=False).data.tolist()
+    return [
+        {
+            "age": int(age), "sex": "female" if sex == 1 else "male", "clinic": CLINICS[at * 7 % 3],
+            "bmi": bmi, "blood_pressure": pressure, "glucose": glucose,
+        }
+        for at, (age, sex, bmi, pressure, *_, glucose) in enumerate(rows)
+    ]  # fmt: skip
+
+
+def application() -> FastAPI:
+    """Train, and serve what was trained."""
+    coded = make_column_transformer((OneHotEncoder(handle_unknown="ignore"), [1, 2]), remainder="passthrough")
+    regression = GradientBoostingRegressor(n_estimators=50, max_depth=3, random_state=0)
+    rows = np.array([list(row.values()) for row in samples()], dtype=object)
+    target = load_diabetes().target + 20.0 * (rows[:, 2] == "north")
+    model = make_pipeline(coded, regression).fit(rows, target)
+    app = FastAPI(title="diabetes")
+
+    def progresses(patients: list[Patient]) -> list[Progress]:
+        table = np.array([list(one.model_dump().values()) for one in patients], dtype=object)
+        return [Progress(prediction=value) for value in model.predict(table).tolist()]
+
+    @app.exception_handler(RequestValidationError)
+    async def refuse(request: Request, error: RequestValidationError) -> JSONResponse:
+        wrong = [{"loc": list(one["loc"]), "msg": one["msg"]} for one in error.errors()[:20]]
+        return JSONResponse({"detail": wrong}, status_code=422)
+
+    @app.get("/health")
+    def health() -> dict[str, str]:
+        return {"status": "ok"}
+
+    @app.post("/predict")
+    def predict(patient: Patient) -> Progress:
+        return progresses([patient])[0]
+
+    @app.post("/predict/batch")
+    def predict_batch(patients: Patients) -> Progresses:
+        return Progresses(predictions=progresses(patients.instances))
+
+    return app
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--port", type=int, required=True)
+    uvicorn.run(application(), host="127.0.0.1", port=parser.parse_args().port, log_level="warning")
+
+
+if __name__ == "__main__":
+    main()
