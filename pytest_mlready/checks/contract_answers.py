@@ -66,6 +66,7 @@ def numeric_sane(answers: Answers, identity: Identity, settings: Settings) -> Fi
         return inconclusive(f"none of {len(asked)} predict requests was answered with a prediction")
     labels = _labels(identity, settings)
     wrong = [(one, what) for one, prediction in predictions if (what := _insane(prediction, labels)) is not None]
+    wrong = wrong or _contradictions(predictions)
     measured = Measurement(len(wrong), "1", n=len(predictions), limit=0)
     if wrong:
         first, what = wrong[0]
@@ -106,6 +107,10 @@ def request_id(answers: Answers) -> Finding:
     if lost:
         exchange, sent = lost[0]
         return failed(f"{exchange.case}: the id {sent!r} that was sent is not in the answer", replay=_curl(exchange))
+    written = next((one for one in answers.echoes if _writes_headers(one)), None)
+    if written is not None:
+        return failed(f"{written.case}: what a client encodes in its id becomes a header of the answer",
+                      replay=_curl(written))  # fmt: skip
     if answers.logged_ids is not None and (gone := set(answers.request_ids_sent) - set(answers.logged_ids)):
         what = f"{len(gone)} of {len(answers.request_ids_sent)} ids that were sent are not in the service's log"
         return failed(what, Measurement(len(gone), "1", n=len(answers.request_ids_sent), limit=0))
@@ -151,6 +156,30 @@ def _insane(one: Prediction, labels: tuple[Label, ...]) -> str | None:
     return None
 
 
+def _contradictions(predictions: list[tuple[Answered, Prediction]]) -> list[tuple[Answered, str]]:
+    """Answers of two classes whose labels no threshold explains: those that have the less likely class as their label.
+
+    A threshold other than one half is a decision; one that goes both ways is a fault.
+    """
+    classes = predictions[0][1].classes
+    if classes is None or len(classes) != 2:
+        return []
+    shares: dict[str, list[tuple[float, Answered]]] = {name: [] for name in classes}
+    for one, prediction in predictions:
+        if prediction.classes != classes or prediction.prediction not in shares or prediction.probabilities is None:
+            return []
+        shares[str(prediction.prediction)].append((prediction.probabilities[0], one))
+    first, other = (shares[name] for name in classes)
+    if not first or not other or min(share for share, _ in first) >= max(share for share, _ in other):
+        return []
+    odd = [(one, share) for share, one in first if share < 0.5] + [
+        (one, 1 - share) for share, one in other if share > 0.5
+    ]
+    return [
+        (one, f"the label is of probability {share:.6g}, and elsewhere the likelier class is it") for one, share in odd
+    ]
+
+
 def _rounding(probabilities: tuple[float, ...]) -> float:
     """How far from 1 the sum may be: half a unit of the last printed digit for each, at most 0.05."""
     digits = max(len(repr(float(p)).partition(".")[2]) if "e" not in repr(p) else 17 for p in probabilities)
@@ -166,6 +195,13 @@ def _ids(one: Answered) -> tuple[str, ...]:
 
 def _echoes(exchange: Exchange, sent: str) -> bool:
     return exchange.header("x-request-id") == sent or sent in exchange.text
+
+
+def _writes_headers(exchange: Exchange) -> bool:
+    """Whether the answer has a header that stood in the id that was sent, behind an encoded line break."""
+    sent = next((value for name, value in exchange.request_headers if name.lower() == "x-request-id"), "")
+    _, line_break, rest = sent.partition("%0d%0a")
+    return bool(line_break) and exchange.header(rest.partition(":")[0]) is not None
 
 
 def _curl(exchange: Exchange) -> str:

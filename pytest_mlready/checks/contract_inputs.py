@@ -6,7 +6,7 @@ from pytest_mlready.catalogue import check
 from pytest_mlready.checks.leaks import leak
 from pytest_mlready.checks.refusals import UNDECIDED, fault, judge_refusals, verdict
 from pytest_mlready.finding import SERVICE, Finding, Measurement, Status, failed, inconclusive, passed
-from pytest_mlready.records import BadRequests, Exchange, Limits
+from pytest_mlready.records import BadRequests, Exchange, Limits, NotStrictJSON
 from pytest_mlready.settings import Settings
 
 SLOW_S = 5.0
@@ -81,6 +81,9 @@ def reject_malformed(bad_requests: BadRequests) -> Finding:
     pages = [one for one in bad_requests.of("malformed", "media_type") if _is_page(one)]
     if pages:
         return verdict([(one, "was refused with a web page instead of JSON") for one in pages])
+    empty = [one for one in bad_requests.of("missing", "arity", "malformed", "media_type") if _is_no_json(one)]
+    if empty:
+        return verdict([(one, f"was refused with {_media(one)} that is no JSON") for one in empty])
     if before.ok and not after.ok:
         return verdict([(after, f"after the bad requests, a good one was answered {after.outcome}")])
     return found
@@ -174,5 +177,20 @@ def _replay(limits: Limits, judged: list[tuple[Exchange, str | None]]) -> str:
 
 
 def _is_page(exchange: Exchange) -> bool:
-    media = (exchange.header("content-type") or "").lower()
-    return "text/html" in media or exchange.body[:200].lstrip().lower().startswith((b"<!doctype", b"<html"))
+    return "text/html" in _media(exchange) or exchange.body[:200].lstrip().lower().startswith((b"<!doctype", b"<html"))
+
+
+def _is_no_json(exchange: Exchange) -> bool:
+    """Whether the refusal calls itself JSON, so that clients parse it, and is none."""
+    media = _media(exchange).partition(";")[0].strip()
+    if exchange.status is None or not (media == "application/json" or media.endswith("+json")):
+        return False
+    try:
+        exchange.json  # noqa: B018
+    except NotStrictJSON:
+        return True
+    return False
+
+
+def _media(exchange: Exchange) -> str:
+    return (exchange.header("content-type") or "").lower()

@@ -128,7 +128,7 @@ def _problems(openapi: OpenAPI, exchange: Exchange) -> Iterator[str]:
     if body is None and exchange.body.strip() != b"null":
         yield f"{where}: the body is not strict JSON"
         return
-    yield from (clean(f"{where}: {error}", 400) for error in schema_errors(schema, body)[:3])
+    yield from (clean(f"{where}: {error}", 400) for error in schema_errors(schema, body, times=True)[:3])
 
 
 def _examples(context: Context, openapi: OpenAPI, transport: Transport) -> Iterator[Exchange]:

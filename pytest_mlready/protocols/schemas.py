@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -10,14 +11,17 @@ MAX_REFERENCES = 20_000
 """So many references are followed for one value: schemas that fan out at each level would take years."""
 _MATCHED_CHARS = 4_000
 _RISKY_CHARS = 20
+_DATE_TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 
 
 class TooEntangled(ValueError):
     """The schema refers to itself or to others too often for one value."""
 
 
-def schema_errors(schema: Mapping[str, Any], value: object) -> list[str]:
+def schema_errors(schema: Mapping[str, Any], value: object, *, times: bool = False) -> list[str]:
     """Why `value` does not conform to `schema` (JSON Schema 2020-12), each as "path: reason"; empty if it does.
+
+    With `times`, a text of format `date-time` must be one of RFC 3339, zone included; the standard leaves that open.
 
     A schema that cannot be applied (a dangling or outside reference, a circle, a bad pattern) is reported likewise.
     Patterns that could take exponential time are tried on short texts only.
@@ -26,9 +30,10 @@ def schema_errors(schema: Mapping[str, Any], value: object) -> list[str]:
     from jsonschema import Draft202012Validator, validators
 
     checks = Draft202012Validator.VALIDATORS
-    bounded = validators.extend(  # type: ignore[no-untyped-call]
-        Draft202012Validator, {"$ref": _counted(checks["$ref"]), "pattern": _short(checks["pattern"])}
-    )
+    own = {"$ref": _counted(checks["$ref"]), "pattern": _short(checks["pattern"])}
+    if times:
+        own["format"] = _format
+    bounded = validators.extend(Draft202012Validator, own)  # type: ignore[no-untyped-call]
     found: list[str] = []
     try:
         # An explicit registry holds what may be referred to: the default one would fetch from the network.
@@ -42,6 +47,13 @@ def schema_errors(schema: Mapping[str, Any], value: object) -> list[str]:
     except Exception as error:  # any other failure is the schema's, which the target wrote
         found.append(f"the schema cannot be applied: {type(error).__name__}: {str(error)[:300]}")
     return found
+
+
+def _format(validator: Any, wanted: Any, instance: Any, schema: Any) -> Iterator[Any]:
+    from jsonschema import ValidationError
+
+    if wanted == "date-time" and isinstance(instance, str) and not _DATE_TIME.fullmatch(instance):
+        yield ValidationError(f"{instance[:60]!r} is no date-time of RFC 3339, which has a zone")
 
 
 def _counted(follow: Callable[..., Any]) -> Callable[..., Iterator[Any]]:

@@ -89,6 +89,34 @@ def test_labels_that_the_info_route_names_count_too() -> None:
     expect(numeric_sane(Answers((answered(),), ()), hostile, settings()), "pass", "1 predictions")
 
 
+NAMES = ("ham", "spam")
+
+
+@pytest.mark.parametrize(
+    ("shares", "status", "named"),
+    [
+        ({"ham": (0.9, 0.6), "spam": (0.4, 0.1)}, "pass", "4 predictions"),
+        ({"ham": (0.9, 0.4), "spam": (0.3, 0.1)}, "pass", "4 predictions"),
+        ({"ham": (0.9, 0.8), "spam": (0.8, 0.1)}, "pass", "4 predictions"),
+        ({"ham": (0.9, 0.4), "spam": (0.6, 0.1)}, "fail", "sample row 1: the label is of probability 0.4"),
+        ({"ham": (0.9, 0.6), "spam": (0.7, 0.1)}, "fail", "of probability 0.3"),
+        ({"ham": (0.9, 0.4), "eggs": (0.6, 0.1)}, "fail", "label 'eggs' has no probability"),
+    ],
+)
+def test_a_label_is_explained_by_some_threshold(shares: dict[str, tuple[float, ...]], status: str, named: str) -> None:
+    pairs = [(label, share) for label, held in shares.items() for share in held]
+    got = [answered(row, label, (one, 1 - one), classes=NAMES) for row, (label, one) in enumerate(pairs)]
+    expect(numeric_sane(Answers(tuple(got), ()), IDENTITY, settings()), status, named)
+
+
+def test_labels_of_more_classes_are_not_held_against_probabilities() -> None:
+    got = (
+        answered(0, "a", (0.2, 0.3, 0.5), classes=("a", "b", "c")),
+        answered(1, "c", (0.4, 0.3, 0.3), classes=("a", "b", "c")),
+    )
+    expect(numeric_sane(Answers(got, ()), IDENTITY, settings()), "pass", "2 predictions")
+
+
 def ids(*given: str | None) -> tuple[Answered, ...]:
     return tuple(answered(row, request_id=one) for row, one in enumerate(given))
 
@@ -112,6 +140,14 @@ ECHO = exchange(headers=(("x-request-id", "ours"),), case="our id")
 )
 def test_request_id(given: Answers, status: str, named: str) -> None:
     expect(request_id(given), status, named)
+
+
+def test_an_id_that_becomes_a_header_of_its_own() -> None:
+    sent = (("X-Request-ID", "ours%0d%0aX-Injected: 1"),)
+    harmless = replace(exchange(headers=(("x-request-id", "new"),)), request_headers=sent)
+    hit = replace(exchange(case="a line break", headers=(("x-injected", "1"),)), request_headers=sent)
+    expect(request_id(Answers(ids("a"), (), echoes=(harmless,))), "pass", "1 echoed")
+    expect(request_id(Answers(ids("a"), (), echoes=(harmless, hit))), "fail", "a line break: what a client encodes")
 
 
 def test_an_id_in_the_header_counts_and_a_batch_shares_one() -> None:

@@ -19,6 +19,7 @@ GROUP_OF = {
     "reject_malformed": "malformed",
     "reject_coercion": "coercion",
 }
+PROBLEM = (("Content-Type", "application/problem+json"),)
 
 
 def bad_requests(
@@ -116,6 +117,9 @@ def test_text_features_have_no_nonfinite_numbers() -> None:
         ),
         ([("malformed", exchange(400, b"no", headers=(("Content-Type", "text/html"),), case="t"))], "fail", "web page"),
         ([("malformed", exchange(400, b"no", headers=(("Content-Type", "text/plain"),)))], "pass", "1 of 1"),
+        ([("malformed", exchange(400, b"", case="t"))], "fail", "t: was refused with application/json that is no JSON"),
+        ([("missing", exchange(422, b"no", headers=PROBLEM)), ("malformed", exchange(400))], "fail", "problem+json"),
+        ([("malformed", exchange(400, b"", headers=()))], "pass", "1 of 1"),
     ],
 )
 def test_reject_malformed(probes: list[tuple[str, Exchange]], status: str, named: str) -> None:

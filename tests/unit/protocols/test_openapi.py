@@ -210,3 +210,19 @@ def test_references_to_elsewhere_are_not_fetched() -> None:
             listener.accept()
         asking.join(5)
     assert "cannot be applied" in fetching[0]
+
+
+@pytest.mark.parametrize(
+    ("value", "conforms"),
+    [
+        ("2026-11-21T05:32:38+00:00", True),
+        ("2026-11-21T05:32:38.25Z", True),
+        ("2026-11-21T05:32:38", False),
+        ("2026-11-21", False),
+        (7, True),
+    ],
+)
+def test_a_time_needs_its_zone_where_times_are_looked_at(value: object, conforms: bool) -> None:
+    schema = {"format": "date-time"}
+    assert schema_errors(schema, value) == []
+    assert (schema_errors(schema, value, times=True) == []) is conforms
