@@ -105,13 +105,15 @@ def _mixed(
 def _echoes(
     context: Context, transport: Transport, row: int
 ) -> tuple[tuple[Exchange, ...], tuple[str, ...], tuple[str, ...] | None]:
-    """Two requests with an id of ours, two without one; and which of our ids the service logged."""
+    """Two requests with an id of ours, two without one, one with a hostile id; and which of ours the service logged."""
     ours = tuple(f"mlready-{uuid.UUID(int=context.rng('echoes').getrandbits(128) ^ at)}" for at in range(2))
     asked = [
         ask_one(context, row, transport=transport, headers=(("X-Request-ID", one),), case="request id given")
         for one in ours
     ]
     asked += [ask_one(context, row, transport=transport, case="request id not given") for _ in range(2)]
+    hostile = (("X-Request-ID", "mlready%0d%0aX-Mlready-Injected: 1"),)
+    asked.append(ask_one(context, row, transport=transport, headers=hostile, case="request id with a line break"))
     instance = context.target.instance
     return tuple(one.exchange for one in asked), ours, None if instance is None else _logged(instance, ours)
 
