@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 
 from pytest_mlready.catalogue import check
 from pytest_mlready.finding import SERVICE, Finding, Measurement, Status, failed, inconclusive, passed
 from pytest_mlready.measure.agreement import TOLERANCE, difference
-from pytest_mlready.records import Answered, Answers, BadItem, BadItems, Exchange, NotStrictJSON, Prediction
+from pytest_mlready.records import Answered, Answers, BadItem, BadItems, Exchange, Identity, NotStrictJSON, Prediction
 from pytest_mlready.settings import Settings
 
 UNSTEADY = 0.2
@@ -53,12 +54,14 @@ def well_formed_answers(answers: Answers) -> Finding:
     "must",
     remedy="Seed or remove what is random in prediction, and let every worker load the same model version.",
 )
-def deterministic(answers: Answers) -> Finding:
+def deterministic(answers: Answers, identity: Identity | None = None) -> Finding:
     """The same row gets the same answer whenever, and on whichever connection, it is asked.
 
     An answer that changes from call to call cannot be debugged, explained or audited, and hides workers that serve
     different models.
     """
+    if identity is not None and identity.predict is not None:  # the first answer that anybody was given
+        answers = replace(answers, repeats=(*answers.repeats, identity.predict))
     pairs = [(one, other, what) for one, other, what in _repeated(answers) if what is not None]
     compared = sum(1 for _ in _repeated(answers))
     lost = [one.exchange for one in answers.repeats if not one.exchange.ok]
