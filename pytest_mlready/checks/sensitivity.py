@@ -91,7 +91,8 @@ def _judged(edits: Edits, relations: Relations) -> Iterator[Judged]:
         yield from _invariance(edits, column)
     for one in (*edits.originals, *(edit.answered for edit in edits.edits)):
         yield from _bounds(relations, one)
-    told_of = (*zip(edits.originals, edits.expected, strict=False), *zip(edits.beyond, edits.beyond_expected, strict=False))
+    told_of = [*zip(edits.originals, edits.expected, strict=False)]
+    told_of += zip(edits.beyond, edits.beyond_expected, strict=False)
     for one, expected in told_of:
         if one.only is not None:
             what = difference(expected, one.only, relations.tolerance)
