@@ -11,6 +11,7 @@ from pytest_mlready.evidence.context import Context
 from pytest_mlready.evidence.extreme_rows import declared_bounds
 from pytest_mlready.evidence.generated_rows import Edits, generated
 from pytest_mlready.records import Answered, Corpus, Generated
+from pytest_mlready.records.corpus import MEMORY_EVERY
 from pytest_mlready.service.transport import Transport
 
 DEADLINE_S = 5.0
@@ -31,9 +32,13 @@ def gather(context: Context) -> Corpus:
     cases: list[Generated] = []
     failing: list[Generated] = []
     stopped: str | None = None
+    memory: list[int] = []
+    instance = context.target.instance
     with context.target.transport(deadline_s=DEADLINE_S) as transport:
         before = ask_one(context, 0, transport=transport, keep_alive=True)
         for edits in generated(context.rows, bounds, context.rng("corpus")):
+            if instance is not None and len(cases) % MEMORY_EVERY == 0:
+                memory.append(instance.rss_bytes())
             one = _asked(context, transport, edits)
             cases.append(one)
             if fails(one.answered):
@@ -41,10 +46,12 @@ def gather(context: Context) -> Corpus:
             if len(failing) == MOST_FAILURES or (cases and time.monotonic() > until):
                 stopped = f"after {len(failing)} failures" if len(failing) == MOST_FAILURES else "time was up"
                 break
+        if instance is not None and len(cases) % MEMORY_EVERY == 0:
+            memory.append(instance.rss_bytes())
         shrink_until = time.monotonic() + SHRINKING_S
         shrunk = tuple(_shrunk(context, transport, one, shrink_until) for one in failing)
         after = ask_one(context, 0, transport=transport)
-    return Corpus((before, after), tuple(cases), shrunk, stopped)
+    return Corpus((before, after), tuple(cases), shrunk, stopped, tuple(memory))
 
 
 def fails(answered: Answered) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,12 +12,14 @@ from pytest_mlready.evidence.context import Context
 from pytest_mlready.evidence.mixed_rows import numeric_columns, spread
 from pytest_mlready.evidence.reference import expected_of
 from pytest_mlready.evidence.store import GatherError
-from pytest_mlready.records import Edit, Edits, Row
+from pytest_mlready.records import Answered, Edit, Edits, Prediction, Row
 from pytest_mlready.service.transport import Transport
 from pytest_mlready.settings import Relations, nearest
 
 ORIGINALS = 20
 STEPS = 4
+OUTSIDE = 8
+"""Columns that get values outside of what the samples span, where a reference can tell what is right."""
 DECLARED_ROWS = 5
 """Rows in which a declared column is edited; other columns are edited in one."""
 Cell = str | int | float | None
@@ -41,7 +44,8 @@ def gather(context: Context) -> Edits:
             if done >= max(1, len(declared)) and time.monotonic() > until:
                 break
             edits += [_edited(context, transport, at, column, value) for value in ladder(context.rows, column, at)]
-    return Edits(originals, tuple(edits), expected)
+        beyond, beyond_expected = _beyond(context, transport) if expected else ((), ())
+    return Edits(originals, tuple(edits), expected, beyond, beyond_expected)
 
 
 def places(declared: Sequence[str], columns: Sequence[str], rows: Sequence[int]) -> list[tuple[int, str]]:
@@ -61,6 +65,32 @@ def ladder(rows: Sequence[Row], column: str, at: int) -> list[Cell]:
         even = [low + (high - low) * step / (STEPS - 1) for step in range(STEPS)]
         steps = [round(one) for one in even] if all(isinstance(one, int) for one in seen) else even
     return [value for value in dict.fromkeys(steps[:STEPS]) if value != own]
+
+
+def outside(rows: Sequence[Row]) -> list[tuple[int, str, float]]:
+    """Row, column and a value half a span below what the samples have, then above; a few columns, a row each."""
+    numeric = numeric_columns(rows)
+    found: list[tuple[int, str, float]] = []
+    for number, at in enumerate(spread(len(numeric), OUTSIDE)):
+        seen = [value for row in rows if isinstance(value := row[numeric[at]], int | float)]
+        half = (max(seen) - min(seen)) / 2
+        if all(isinstance(one, int) for one in seen):
+            half = math.ceil(half)
+        found += [(number % len(rows), numeric[at], value) for value in (min(seen) - half, max(seen) + half)]
+    return found
+
+
+def _beyond(context: Context, transport: Transport) -> tuple[tuple[Answered, ...], tuple[Prediction, ...]]:
+    """What the service answers outside of the samples, and the reference; nothing if that has no answer there."""
+    asked = outside(context.rows)
+    relations = context.settings.relations or Relations()
+    rows = [{**context.rows[at], column: value} for at, column, value in asked]
+    try:
+        expected = expected_of(relations.reference, context.settings.directory, rows)
+    except GatherError:
+        return (), ()
+    answered = tuple(_edited(context, transport, at, column, value).answered for at, column, value in asked)
+    return answered, expected
 
 
 def _edited(context: Context, transport: Transport, at: int, column: str, value: Cell) -> Edit:

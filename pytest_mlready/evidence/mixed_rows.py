@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from itertools import pairwise
 
 from pytest_mlready.records import Row
 
@@ -23,6 +24,18 @@ def mixed_rows(rows: Sequence[Row], count: int, rng: random.Random) -> list[Row]
         share = rng.random()
         row = {name: _between(first[name], second[name], share, rng) for name in first}
         made.setdefault(tuple(row.values()), row)
+    return list(made.values())
+
+
+def crossed_rows(rows: Sequence[Row], indices: Sequence[int], count: int) -> list[Row]:
+    """Rows that begin like one sample row and end like the next: distinct ones, at most `count`."""
+    made: dict[tuple[Cell, ...], Row] = {}
+    for first, second in pairwise(indices):
+        names = list(rows[first])
+        ends = {name: rows[second][name] for name in names[len(names) // 2 :]}
+        row = {**rows[first], **ends}
+        if len(made) < count and row not in (rows[first], rows[second]):
+            made.setdefault(tuple(row.values()), row)
     return list(made.values())
 
 

@@ -6,13 +6,14 @@ import gzip
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pytest_mlready.evidence.asking import asked_of, decoded_one, predict
 from pytest_mlready.evidence.bad_bodies import HOLE
 from pytest_mlready.evidence.context import Context
 from pytest_mlready.evidence.mixed_rows import numeric_columns, spread
+from pytest_mlready.protocols.detect import takes_names
 from pytest_mlready.protocols.json_mapping import JsonMapping
 from pytest_mlready.records import Answered, Row, Spelling, Spellings
 from pytest_mlready.service.transport import Transport
@@ -49,6 +50,8 @@ def gather(context: Context) -> Spellings:
                 break
             asker = _Asker(context, transport, at)
             pairs += [asker.pair(variant) for variant in variants(asker.mapping, context.rows, at)]
+            if takes_names(context.target.openapi, asker.mapping, list(context.rows[0])):
+                pairs += [asker.pair(variant) for variant in named_variants(asker.mapping, context.rows[at])]
     return Spellings(tuple(pairs))
 
 
@@ -57,6 +60,14 @@ def variants(mapping: JsonMapping, rows: tuple[Row, ...], at: int) -> Iterator[V
     row, other = rows[at], rows[(at + 1) % len(rows)]
     yield from _texts(mapping, row, other)
     yield from _numbers(mapping, rows, row, numeric_columns(rows))
+
+
+def named_variants(mapping: JsonMapping, row: Row) -> Iterator[Variant]:
+    """An array's values by their names, where a service takes both, in two orders."""
+    named = replace(mapping, row_shape="object")
+    yield Variant("with its features named", mapping.encode_row(row), named.encode_row(row))
+    backwards = named.encode_row(dict(reversed(list(row.items()))))
+    yield Variant("with its features named in reverse", named.encode_row(row), backwards)
 
 
 class _Asker:

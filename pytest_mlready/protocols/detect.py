@@ -80,6 +80,19 @@ def detect(openapi: OpenAPI | None, declared: Mapping[str, object], feature_name
     return JsonMapping(**{**facts, **given})
 
 
+def takes_names(openapi: OpenAPI | None, mapping: JsonMapping, names: Sequence[str]) -> bool:
+    """Whether a row that the mapping writes as an array may also be an object with these names, by the document."""
+    if openapi is None or mapping.row_shape != "array" or mapping.row_key is None or mapping.nested:
+        return False
+    for option in _options(openapi, openapi.request_schema("POST", mapping.predict_path)):
+        properties = option.get("properties")
+        held = _options(openapi, properties.get(mapping.row_key)) if isinstance(properties, Mapping) else []
+        named = [one["properties"] for one in held if isinstance(one.get("properties"), Mapping)]
+        if any(set(names) <= set(one) for one in named):
+            return True
+    return False
+
+
 def learned(mapping: JsonMapping, body: Any, declared: Mapping[str, object] = {}) -> JsonMapping:
     """The mapping with what a first real answer to one row shows: for services that document no answer.
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from pytest_mlready.records.probes import Answered
 
+MEMORY_EVERY = 30
+
 
 @dataclass(frozen=True)
 class Generated:
@@ -23,9 +25,12 @@ class Corpus:
 
     `shrunk` are the failing ones again with as few edits as still fail, in the order found; `sample` is the sample row
     itself, asked before and after. `stopped` says why the rest was not asked.
+    `memory` is the resident memory of the service's processes before the first row and after each `MEMORY_EVERY` rows,
+    in bytes (empty: they are not ours).
     """
 
     sample: tuple[Answered, ...]
     cases: tuple[Generated, ...]
     shrunk: tuple[Generated, ...] = ()
     stopped: str | None = None
+    memory: tuple[int, ...] = ()

@@ -57,12 +57,15 @@ class Edit:
 class Edits:
     """Sample rows as they are and with one value edited at a time, within what the samples of that column span.
 
-    `expected` is what the declared reference says of the `originals`, in their order (empty: none is declared).
+    `expected` is what the declared reference says of the `originals`, in their order (empty: none is declared), and
+    `beyond_expected` what it says of `beyond`: sample rows with values a little outside of what the samples span.
     """
 
     originals: tuple[Answered, ...]
     edits: tuple[Edit, ...]
     expected: tuple[Prediction, ...] = ()
+    beyond: tuple[Answered, ...] = ()
+    beyond_expected: tuple[Prediction, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pytest_mlready.evidence import reference
-from pytest_mlready.evidence.edits import ladder, places
+from pytest_mlready.evidence.edits import ladder, outside, places
 from pytest_mlready.evidence.store import GatherError
 from pytest_mlready.records import Prediction, Row
 
@@ -38,6 +38,11 @@ def test_a_ladder_spans_the_samples_without_the_rows_own_value(column: str, at: 
 def test_every_declared_column_is_edited_before_any_is_edited_again() -> None:
     assert places(["b", "c"], ["a", "b", "c"], [0, 4]) == [(0, "b"), (0, "c"), (4, "b"), (4, "c"), (0, "a")]
     assert places([], ["a", "b"], [3, 5]) == [(3, "a"), (3, "b")]
+
+
+def test_values_outside_of_what_the_samples_span() -> None:
+    assert outside(ROWS) == [(0, "real", -1.0), (0, "real", 5.0), (1, "whole", -2), (1, "whole", 10)]
+    assert outside([{"kind": "a"}]) == []
 
 
 class TestReference:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from pytest_mlready.evidence.mixed_rows import mixed_rows, numeric_columns, spread
+from pytest_mlready.evidence.mixed_rows import crossed_rows, mixed_rows, numeric_columns, spread
 
 ROWS = [{"size": float(at), "count": 10 * at, "colour": "red" if at % 2 else "blue", "gap": None} for at in range(5)]
 
@@ -28,6 +28,15 @@ def test_mixes_are_distinct_and_depend_on_the_seed_alone() -> None:
 def test_categories_alone_allow_few_mixes() -> None:
     rows = [{"colour": colour} for colour in ("red", "blue", "green")]
     assert len(mixed_rows(rows, 50, random.Random(7))) == 3
+
+
+def test_crossed_rows_begin_like_one_sample_and_end_like_the_next() -> None:
+    crossed = crossed_rows(ROWS, [0, 1, 3, 4], 2)
+    assert crossed == [
+        {"size": 0.0, "count": 0, "colour": "red", "gap": None},
+        {"size": 3.0, "count": 30, "colour": "blue", "gap": None},
+    ]
+    assert crossed_rows(ROWS, [0, 2], 5) == []
 
 
 def test_numeric_columns_are_those_with_numbers_only() -> None:

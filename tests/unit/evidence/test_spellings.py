@@ -8,7 +8,7 @@ import math
 
 import pytest
 
-from pytest_mlready.evidence.spellings import variants
+from pytest_mlready.evidence.spellings import named_variants, variants
 from pytest_mlready.protocols.json_mapping import JsonMapping
 from pytest_mlready.records import Row
 
@@ -82,3 +82,10 @@ def test_minus_zero_is_sent_as_such() -> None:
     bodies = [one.body for one in variants(MAPPINGS["array"], ROWS, 0) if one.kind == "with -0.0 for 0.0"]
     area, depth, *_ = json.loads(bodies[0])["features"]
     assert (area, depth, math.copysign(1, area), math.copysign(1, depth)) == (0.0, 0.0, -1, -1)
+
+
+def test_an_array_is_written_by_name_where_names_are_taken() -> None:
+    first, second = named_variants(MAPPINGS["array"], ROWS[0])
+    assert json.loads(first.plain)["features"] == list(ROWS[0].values())
+    assert json.loads(first.body)["features"] == json.loads(second.body)["features"] == ROWS[0]
+    assert list(json.loads(second.body)["features"]) == list(ROWS[0])[::-1]

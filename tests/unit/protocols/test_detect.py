@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pytest_mlready.protocols.detect import BadDeclaration, DetectError, detect, learned
+from pytest_mlready.protocols.detect import BadDeclaration, DetectError, detect, learned, takes_names
 from pytest_mlready.protocols.json_mapping import JsonMapping
 from pytest_mlready.protocols.openapi import OpenAPI
 from pytest_mlready.protocols.paths import ROLES, BadPath, candidates, locate
@@ -95,6 +95,23 @@ ROW = {"anyOf": [NUMBERS, {"type": "object", "additionalProperties": {"type": "n
 )
 def test_documents(document: OpenAPI, expected: JsonMapping) -> None:
     assert detect(document, {}, NAMES) == expected
+
+
+@pytest.mark.parametrize(
+    ("row", "taken"),
+    [
+        ({"anyOf": [NUMBERS, thing(age={}, income={}, city={})]}, True),
+        ({"anyOf": [NUMBERS, thing(age={})]}, False),
+        (ROW, False),
+        (NUMBERS, False),
+    ],
+)
+def test_an_array_that_may_be_an_object_with_the_names(row: object, taken: bool) -> None:
+    document = api(predict=(thing(features=row), ANSWER))
+    mapping = detect(document, {}, NAMES)
+    assert mapping.row_shape == "array"
+    assert takes_names(document, mapping, NAMES) is taken
+    assert not takes_names(None, mapping, NAMES)
 
 
 def test_declared_values_win() -> None:
