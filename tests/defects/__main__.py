@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.defects.planting import defects
+from tests.defects.planting import declared
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -17,20 +17,20 @@ def main(arguments: Sequence[str]) -> int:
         return 0
     serving = arguments[0] == "serve" and len(arguments) > 1
     name = arguments[1] if serving else arguments[0]
-    if name not in defects():
+    if name not in declared():
         print(f"tests.defects: error: no defect {name!r}; `python -m tests.defects` lists them", file=sys.stderr)
         return 2
     if serving:
         from tests.defects.serving import serve_defect
 
-        serve_defect(defects()[name], arguments[2:])
+        serve_defect(declared()[name], arguments[2:])
         return 0
     return judged(name)
 
 
 def listed() -> None:
-    """Every defect with the check that must find it, by family."""
-    for one in sorted(defects().values(), key=lambda one: one.check):
+    """Every defect with the check that must find it, by family; at the end the sealed ones, which nothing must find."""
+    for one in sorted(declared().values(), key=lambda one: (one.sealed, one.check)):
         print(f"{one.check:<36} {one.name}\n{'':<36}   {(one.plant.__doc__ or '').strip()}")
 
 
@@ -38,7 +38,7 @@ def judged(name: str) -> int:
     """Judge the service with a defect in it, and say whether the checklist found it."""
     from tests.defects.judging import disagreements, judge
 
-    defect = defects()[name]
+    defect = declared()[name]
     with tempfile.TemporaryDirectory(prefix="defect-") as directory:
         run = judge(defect, Path(directory))
     print(run.output)

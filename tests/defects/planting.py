@@ -9,6 +9,9 @@ The type of the function's parameter says where the fault sits: `Components` (th
 (what the service is started with), `type[Registry]` (how it reads published files), `FastAPI` (around the application)
 or `RunDirectory` (where pytest runs: its conftest, say). A fault of the published files themselves is a function of the
 version's directory, given as `files`.
+
+A sealed defect was written by someone who had not read the checks, and says how much these find of what they were not
+made for. It is served and judged by its name like any other, but no test demands that it is found.
 """
 
 from __future__ import annotations
@@ -57,6 +60,7 @@ class Defect:
         arguments: what is added to the service's command line.
         declares: TOML that is added to `mlready.toml`.
         golden: whether golden answers are declared; without them other checks have to find a wrong model.
+        sealed: whether it was written without sight of the checks; `check` is then a guess.
     """
 
     name: str
@@ -69,6 +73,7 @@ class Defect:
     arguments: tuple[str, ...]
     declares: str
     golden: bool
+    sealed: bool
 
     def made(self, place: str, part: Any) -> Any:
         """The faulty part where the fault sits there, else the part as it is."""
@@ -85,7 +90,7 @@ class Defect:
 
 
 DECLARED: dict[str, Defect] = {}
-"""Filled by importing the modules of the families; read it through `defects()`."""
+"""Filled by importing the modules of the families; read it through `defects()` or `declared()`."""
 
 
 def defect(
@@ -97,6 +102,7 @@ def defect(
     arguments: tuple[str, ...] = (),
     declares: str = "",
     golden: bool = True,
+    sealed: bool = False,
 ) -> Callable[[Plant], Plant]:
     """Declare a function as a planted defect; see `Defect` for the arguments.
 
@@ -113,7 +119,7 @@ def defect(
             raise ValueError(f"{name}: annotate the parameter as one of {', '.join(map(str, PLACES))}")
         place = PLACES[takes]
         DECLARED[name] = Defect(
-            name, check, frozenset(also), expected, plant, place, files, arguments, declares, golden
+            name, check, frozenset(also), expected, plant, place, files, arguments, declares, golden, sealed
         )
         return plant
 
@@ -121,8 +127,14 @@ def defect(
 
 
 @cache
-def defects() -> Mapping[str, Defect]:
-    """Every planted defect by name, family by family."""
+def defects(*, sealed: bool = False) -> Mapping[str, Defect]:
+    """Every planted defect by name, family by family: those that must be found, or the sealed ones."""
+    return {name: one for name, one in declared().items() if one.sealed == sealed}
+
+
+@cache
+def declared() -> Mapping[str, Defect]:
+    """Every planted defect by name, sealed or not."""
     from tests import defects as package
 
     for module in pkgutil.iter_modules(package.__path__):

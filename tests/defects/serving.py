@@ -17,7 +17,7 @@ from reference_service.artifacts.registry import Registry
 from reference_service.asgi import settings_of_environment
 from reference_service.server import CannotServe, serve
 from reference_service.settings import Settings
-from tests.defects.planting import PLANTED, Defect, defects
+from tests.defects.planting import PLANTED, Defect, declared
 
 DEFECT_KEY = "TESTS_DEFECTS_SERVED"
 APPLICATION = "tests.defects.serving:application"
@@ -39,7 +39,7 @@ def serve_defect(defect: Defect, arguments: Sequence[str]) -> None:
 
 def application() -> ASGIApp:
     """The faulty application of one worker process, by its environment."""
-    defect = defects()[os.environ[DEFECT_KEY]]
+    defect = declared()[os.environ[DEFECT_KEY]]
     with patch.object(parts, "Registry", defect.made("registry", Registry)):
         components = defect.made("components", parts.build_components(settings_of_environment()))
     components.serving.start()
