@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from pytest_mlready.catalogue import check
 from pytest_mlready.finding import SERVICE, Finding, Measurement, Status, failed, inconclusive, passed
-from pytest_mlready.measure.agreement import TOLERANCE, difference
+from pytest_mlready.measure.agreement import SINGLE_TOLERANCE, difference, span_of
 from pytest_mlready.records import Answered, Answers, BadItem, BadItems, Exchange, Identity, NotStrictJSON, Prediction
 from pytest_mlready.settings import Settings
 
@@ -119,7 +119,7 @@ def batch_equals_single(answers: Answers) -> Finding:
         )
     if not compared:
         return inconclusive("no batch and single answer could be read: see fuzz.well_formed_answers", measured)
-    return passed(f"{len(compared)} rows in {len(batches)} batches agree within {TOLERANCE:g}", measured)
+    return passed(f"{len(compared)} rows in {len(batches)} batches agree within {SINGLE_TOLERANCE:g}", measured)
 
 
 @check(
@@ -230,8 +230,10 @@ def _batch_pairs(answers: Answers) -> Iterator[tuple[Answered, Answered, int, st
         alone: dict[int, list[Answered]] = {}
         for one in asked:
             alone.setdefault(one.rows[0], []).append(one)
+        span = span_of(one.only for one in asked if one.only is not None)
         for at, (row, prediction) in enumerate(zip(batch.rows, batch.predictions, strict=False)):
-            found = [(one, difference(one.only, prediction)) for one in alone.get(row, []) if one.only is not None]
+            own = [(one, one.only) for one in alone.get(row, []) if one.only is not None]
+            found = [(one, difference(only, prediction, span=span)) for one, only in own]
             if found:
                 single, what = next((pair for pair in found if pair[1] is None), found[0])
                 yield single, batch, at, what

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from pytest_mlready.catalogue import check
 from pytest_mlready.finding import SERVICE, Finding, Measurement, Status, failed, inconclusive, passed
-from pytest_mlready.measure.agreement import TOLERANCE, difference
+from pytest_mlready.measure.agreement import SINGLE_TOLERANCE, difference, span_of
 from pytest_mlready.records import Answered, BatchSizes, Concurrency, Exchange, Prediction, Spelling, Spellings
 
 UNSUPPORTED = 501
@@ -84,7 +84,7 @@ def batch_order_and_size(batch_sizes: BatchSizes) -> Finding:
         )
     if not compared:
         return inconclusive("no row of a batch could be compared with its single answer", measured)
-    return passed(f"{compared} rows in batches of {sizes} are answered as alone, within {TOLERANCE:g}", measured)
+    return passed(f"{compared} rows in batches of {sizes} are answered as alone, within {SINGLE_TOLERANCE:g}", measured)
 
 
 @check(
@@ -181,27 +181,30 @@ def _whole(batch: Answered) -> str | None:
 
 
 def _rows_compared(alone: dict[int, Prediction], batch: Answered) -> Iterator[tuple[int, str | None]]:
+    span = span_of(alone.values())
     for at, (row, prediction) in enumerate(zip(batch.rows, batch.predictions, strict=True)):
         if row in alone:
-            yield at, difference(alone[row], prediction)
+            yield at, difference(alone[row], prediction, span=span)
 
 
 def _strayed(alone: dict[tuple[int, ...], Answered], one: Answered) -> str | None:
     """How an answer among others differs from the one given alone, and whose it is instead if that can be told."""
     if not one.exchange.ok or one.problem is not None:
         return f"answered {one.exchange.outcome}{': ' + one.problem if one.problem else ''}"
-    what = _first_difference(alone[one.rows], one)
+    # A service may answer those in flight in one batch: see `difference` on company.
+    span = span_of(prediction for other in alone.values() for prediction in other.predictions)
+    what = _first_difference(alone[one.rows], one, span)
     if what is None:
         return None
     owners = [rows for rows, other in alone.items() if rows != one.rows and _first_difference(other, one) is None]
     return f"the answer of sample row {', '.join(map(str, owners[0]))}" if owners else what
 
 
-def _first_difference(first: Answered, second: Answered) -> str | None:
+def _first_difference(first: Answered, second: Answered, span: float | None = None) -> str | None:
     if len(first.predictions) != len(second.predictions):
         return f"{len(second.predictions)} predictions instead of {len(first.predictions)}"
     pairs = zip(first.predictions, second.predictions, strict=True)
-    return next((what for one, other in pairs if (what := difference(one, other)) is not None), None)
+    return next((what for one, other in pairs if (what := difference(one, other, span=span)) is not None), None)
 
 
 def _both(first: Exchange, second: Exchange) -> str:

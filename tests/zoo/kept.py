@@ -52,4 +52,9 @@ ZOO: tuple[Kept, ...] = (
          {"fuzz.batch_equals_single": ONE_AT_A_TIME, "fuzz.batch_order_and_size": ONE_AT_A_TIME}),
     Kept("digits_asgi", {"service": {"json": {"predict": "/v1/predict", "row": "inputs", "nested": True}}}),
     Kept("mixed_fastapi"),
+    Kept(
+        "network_starlette",
+        {"service": {"json": {"predict": "/invocations", "row": "dataframe_records", "nested": True,
+                              "shape": "object"}}},
+    ),
 )  # fmt: skip
