@@ -1,7 +1,8 @@
-"""Defects of inputs and answers by an author who had read the service and the guides, but none of the checks.
+"""Defects of inputs and answers by an author who had read the service and the catalogue's one line on each check of
+`contract` and `fuzz` with its example of a defect, but no check's code and none of what gathers its evidence.
 
-Whether the checks find them says more than that they find what they were made for. So `check` is the author's guess,
-and nothing here is adjusted to what a run says.
+How many of these the checks find says more than that they find what they were made for. So `check` is the author's
+guess, and nothing here is adjusted to what a run says.
 """
 
 from __future__ import annotations
