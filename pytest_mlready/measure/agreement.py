@@ -15,7 +15,8 @@ SINGLE_TOLERANCE = 1e-5
 LAST_PLACE = 0.01
 """Answers rounded to a place worth no more than this share of what they span may differ by one in that place."""
 MOST_PLACES = 7
-"""So many decimals people round to; more are all that the number has."""
+ALL_PLACES = 11
+"""Decimals that people round to at most, and that a number has at least which is neither rounded nor of 32 bits."""
 
 
 def difference(
@@ -30,12 +31,11 @@ def difference(
     formed in another order. A network in single precision that scales its output back in double shows no sign of it
     in its digits, so all numbers are given `SINGLE_TOLERANCE`, of themselves and of what such answers span: a sum of
     large terms that comes out near zero has the errors of the terms. Rounding can make one more of such a difference,
-    in the last place, and a tie another label.
+    in the last place, and a tie another label. Where only one of two numbers is rounded nothing is forgiven: no
+    arithmetic does that.
     """
-    if span is not None:
-        tolerance = max(tolerance, SINGLE_TOLERANCE)
     if not same_label(first.prediction, second.prediction, tolerance, span) and not (
-        span is not None and _tied(first, tolerance) and _tied(second, tolerance)
+        span is not None and _tied(first) and _tied(second)
     ):
         return f"prediction {first.prediction!r} and {second.prediction!r}"
     if first.probabilities is not None and second.probabilities is not None:
@@ -68,8 +68,10 @@ def close(first: float, second: float, tolerance: float = TOLERANCE, span: float
     Numbers that came out of single precision are given at least `SINGLE_TOLERANCE`. With a `span` the tolerance is of
     that, too, and fractions may be one off in the last place that they were rounded to.
     """
-    if span is not None and abs(first - second) <= max(tolerance * span, _last_place(first, second, span)):
-        return True
+    if span is not None and not _rounded_apart(first, second):
+        tolerance = max(tolerance, SINGLE_TOLERANCE)
+        if abs(first - second) <= max(tolerance * span, _last_place(first, second, span)):
+            return True
     if _single_precision(first) and _single_precision(second):
         tolerance = max(tolerance, SINGLE_TOLERANCE)
     return math.isclose(first, second, rel_tol=tolerance, abs_tol=tolerance * 1e-3)
@@ -86,19 +88,30 @@ def _single_precision(number: float) -> bool:
     return len(digits) <= 9
 
 
+def _places(number: float) -> int | None:
+    """How many decimals a fraction is printed with; None for whole numbers and powers of ten."""
+    text = repr(number)
+    return None if not isinstance(number, float) or "e" in text or "n" in text else len(text.partition(".")[2])
+
+
 def _last_place(first: float, second: float, span: float) -> float:
     """What one in the last place of two rounded fractions is worth, and a little; 0 if they seem not to be rounded."""
-    if not isinstance(first, float) or not isinstance(second, float):
+    one, other = _places(first), _places(second)
+    if one is None or other is None:
         return 0.0
-    texts = (repr(first), repr(second))
-    if any("e" in text or "n" in text for text in texts):
-        return 0.0
-    places = max(len(text.partition(".")[2]) for text in texts)
-    worth = 1.001 * 10.0**-places
-    return worth if places <= MOST_PLACES and worth <= LAST_PLACE * span * 1.001 else 0.0
+    worth = 1.001 * 10.0 ** -max(one, other)
+    return worth if max(one, other) <= MOST_PLACES and worth <= LAST_PLACE * span * 1.001 else 0.0
 
 
-def _tied(answer: Prediction, tolerance: float) -> bool:
+def _rounded_apart(first: float, second: float) -> bool:
+    """Whether one of two fractions is rounded and the other has all its digits; 0.5 and 1.0 may come unrounded."""
+    one, other = _places(first), _places(second)
+    if one is None or other is None:
+        return False
+    return 3 <= min(one, other) <= MOST_PLACES and max(one, other) >= ALL_PLACES
+
+
+def _tied(answer: Prediction) -> bool:
     """Whether two classes share the highest probability."""
     highest = sorted(answer.probabilities or ())[-2:]
-    return len(highest) == 2 and close(*highest, tolerance, 1.0)
+    return len(highest) == 2 and close(highest[0], highest[1], span=1.0)
