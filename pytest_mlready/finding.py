@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from typing import Any
 
+from pytest_mlready.replay import Replay
+
 MAX_JSON_BYTES = 8_000
 LONGEST_CUT = 300
 """Characters that a text keeps which had to be cut."""
@@ -59,7 +61,8 @@ class Finding:
     """One check's verdict, JSON-plain and at most 8 kB.
 
     A check returns it through `passed`, `failed`, `inconclusive` or `errored`; the catalogue adds the id, severity,
-    remedy, evidence and replay command.
+    remedy, evidence and replay command. `script` is a replay that is yet to be written into the report directory; it
+    stays in the process that judged, for it may be long.
     """
 
     status: Status
@@ -73,6 +76,7 @@ class Finding:
     remedy: str = ""
     replay: str = ""
     nodeid: str = ""
+    script: Replay | None = None
 
     @property
     def blocks(self) -> bool:
@@ -81,7 +85,8 @@ class Finding:
 
     def to_plain(self) -> dict[str, Any]:
         """As JSON-plain values, cut down to `MAX_JSON_BYTES` from the least important text upwards."""
-        plain = asdict(self)
+        plain = asdict(replace(self, script=None))
+        del plain["script"]
         details = list(self.details)
         while details and _too_long(plain):
             details.pop()
@@ -124,10 +129,19 @@ def passed(summary: str, measurement: Measurement | None = None, *, details: tup
 
 
 def failed(
-    summary: str, measurement: Measurement | None = None, *, details: tuple[str, ...] = (), replay: str = ""
+    summary: str,
+    measurement: Measurement | None = None,
+    *,
+    details: tuple[str, ...] = (),
+    replay: str = "",
+    script: Replay | None = None,
 ) -> Finding:
-    """Evidence says not. `replay` is a command or script that shows it again; without one the item's own is used."""
-    return Finding(Status.FAIL, summary, measurement, details, replay=replay)
+    """Evidence says not.
+
+    `replay` is a command that shows it again, `script` a replay to be written as files; without either the item's own
+    command is used.
+    """
+    return Finding(Status.FAIL, summary, measurement, details, replay=replay, script=script)
 
 
 def inconclusive(summary: str, measurement: Measurement | None = None, *, details: tuple[str, ...] = ()) -> Finding:

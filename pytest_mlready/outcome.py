@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import json
 import os
+import shlex
 import shutil
 import time
 from collections.abc import Iterable
@@ -21,10 +22,13 @@ from pytest_mlready.checklist import Plan
 from pytest_mlready.finding import SERVICE, Finding, Severity, Status
 from pytest_mlready.ledger import Ledger, Planned, Verdict, excuse, judge
 from pytest_mlready.records import Closing
-from pytest_mlready.report import document, markdown
+from pytest_mlready.report import document, markdown, replay_files
 from pytest_mlready.report.document import Report
 from pytest_mlready.run import Run
 from pytest_mlready.settings import SettingsError
+
+REPLAYS = "replays"
+"""Where in the report directory findings' replays lie, each in a directory named after its check."""
 
 
 @dataclass
@@ -78,10 +82,23 @@ class Outcome:
 
     def complete(self, finding: Finding, nodeid: str) -> Finding:
         """The finding with its node id and a replay command that can be pasted into a shell, fit to print."""
-        url = self.run.target.url if self.run.target is not None else SERVICE
-        again = f"pytest --mlready '{nodeid}' --mlready-seed {self.run.seed}"
-        command = finding.replay.replace(SERVICE, url) if finding.replay else again
-        return self._fit_to_print(replace(finding, replay="" if finding.status is Status.PASS else command), nodeid)
+        finding = self._fit_to_print(finding, nodeid)
+        command = "" if finding.status is Status.PASS else self._replay(finding)
+        command = replay_files.from_environment(self._clean(command), tuple(self.run.settings.service.headers))
+        return replace(finding, replay=command, script=None)
+
+    def _replay(self, finding: Finding) -> str:
+        """The commands that show a finding again; a script is written first."""
+        url = self.run.url
+        commands = [finding.replay.replace(SERVICE, url or SERVICE)] if finding.replay else []
+        mapping = self.run.mapping
+        if finding.script is not None and mapping is not None:
+            directory, headers = self.run.directory / REPLAYS / finding.check, tuple(self.run.settings.service.headers)
+            with contextlib.suppress(OSError):  # a full disk: the finding itself is worth more
+                script = replay_files.write(directory, finding, url=url, mapping=mapping, secret_headers=headers)
+                shown = script.relative_to(Path.cwd()) if script.is_relative_to(Path.cwd()) else script
+                commands.append(shlex.join(["python3", str(shown), *([] if url is None else [url])]))
+        return "\n".join(commands) or f"pytest --mlready '{finding.nodeid}' --mlready-seed {self.run.seed}"
 
     def redacted(self, text: str) -> str:
         """The text without the values of the headers that we were told to send, and without other credentials."""
@@ -91,22 +108,21 @@ class Outcome:
 
     def _fit_to_print(self, finding: Finding, nodeid: str) -> Finding:
         """Texts of a finding may be the target's: no terminal escapes, no secrets."""
-        from pytest_mlready.service.scrub import scrub
-
-        def clean(text: str) -> str:
-            return self.redacted(scrub(text))
-
         seen = finding.measurement
         if seen is not None and isinstance(seen.value, str):
-            seen = replace(seen, value=clean(seen.value))
+            seen = replace(seen, value=self._clean(seen.value))
         return replace(
             finding,
             nodeid=nodeid,
-            summary=clean(finding.summary),
-            details=tuple(map(clean, finding.details)),
-            replay=clean(finding.replay),
+            summary=self._clean(finding.summary),
+            details=tuple(map(self._clean, finding.details)),
             measurement=seen,
         )
+
+    def _clean(self, text: str) -> str:
+        from pytest_mlready.service.scrub import scrub
+
+        return self.redacted(scrub(text))
 
     def save_plan(self, planned: Iterable[Planned], deselected: Iterable[str]) -> None:
         """Say what this process is going to run, where the controller finds it. Workers all say the same."""
@@ -192,7 +208,8 @@ def _clear(directory: Path, *, evidence: bool) -> None:
 
     for name in ("report.json", "report.md", "findings.jsonl", "plan.json", "service.lost"):
         (directory / name).unlink(missing_ok=True)
-    shutil.rmtree(directory / "instances", ignore_errors=True)
+    for name in ("instances", REPLAYS):
+        shutil.rmtree(directory / name, ignore_errors=True)
     if evidence:
         store.clear(directory / "evidence")
 

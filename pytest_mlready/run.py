@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 RECOVERY_S = 5.0
 """How long a target may need after a load or a drill until it answers again, before it counts as lost."""
 
+MAPPING = "mapping.json"
+"""Beside the evidence: a replay of it needs to say how answers are read."""
+
 
 class Unavailable(Exception):
     """There is no target to ask: in a replay, or because it was lost."""
@@ -116,10 +119,30 @@ class Run:
             else:
                 self.target = target.attach(url=str(service.url), **known)
             self.target = acquainted(self.target, self.rows, service.json)
+            self._save_mapping(self.target)
         except target.StartError as error:
             self.problem = redact(scrub(str(error)), self.secrets)
         except (DetectError, ValueError) as error:
             raise SettingsError(redact(scrub(str(error)), self.secrets)) from None
+
+    @property
+    def url(self) -> str | None:
+        """Where the service is asked; in a replay of saved evidence, where it is declared to be."""
+        return self.target.url if self.target is not None else self.settings.service.url
+
+    @property
+    def mapping(self) -> dict[str, Any] | None:
+        """How the service's bodies are laid out, in a replay as it was saved; None where that is not known."""
+        if self.target is not None:
+            return self.target.mapping.describe()
+        with contextlib.suppress(OSError, msgspec.DecodeError):
+            saved: dict[str, Any] = msgspec.json.decode((self.evidence_directory / MAPPING).read_bytes())
+            return saved
+        return None
+
+    def _save_mapping(self, target: Target) -> None:
+        self.evidence_directory.mkdir(parents=True, exist_ok=True)
+        (self.evidence_directory / MAPPING).write_bytes(msgspec.json.encode(target.mapping.describe()))
 
     def note_identity(self, when: Literal["before", "after"]) -> None:
         """Remember what the target says of itself at one end of the run."""

@@ -7,11 +7,16 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from pytest_mlready.catalogue import check
-from pytest_mlready.finding import SERVICE, Finding, Measurement, Status, failed, inconclusive, passed
+from pytest_mlready.checks import replays
+from pytest_mlready.finding import Finding, Measurement, Status, failed, inconclusive, passed
 from pytest_mlready.measure.agreement import SINGLE_TOLERANCE, difference, span_of
 from pytest_mlready.records import Answered, Answers, BadItem, BadItems, Exchange, Identity, NotStrictJSON, Prediction
+from pytest_mlready.replay import Replay
 from pytest_mlready.settings import Settings
 
+CANARIES = 7
+OFTEN = 60
+AGAIN = 20
 UNSTEADY = 0.2
 """So many of the repeats differ that nothing can be compared with anything."""
 
@@ -37,14 +42,23 @@ def well_formed_answers(answers: Answers) -> Finding:
     if bad:
         one, problem = bad[0]
         details = tuple(f"{which.exchange.case}: {why}" for which, why in bad[1:])
-        return failed(f"{one.exchange.case}: {problem}", measured, details=details, replay=one.exchange.curl(SERVICE))
-    if answers.schema_problems:
-        shown = next(one.exchange for one in answered)
         return failed(
-            f"an answer breaks the documented schema: {answers.schema_problems[0]}",
+            f"contract: {one.exchange.case}: {problem}",
+            measured,
+            details=details,
+            replay=replays.curl(one.exchange),
+            script=replays.once(one.exchange, "well_formed", rows=max(1, len(one.rows))),
+        )
+    if answers.schema_problems:
+        problem = answers.schema_problems[0]
+        shown = next((one for one in answered if problem.startswith(f"{one.exchange.path} ")), answered[0])
+        schema = answers.schemas.get(shown.exchange.path)
+        return failed(
+            f"contract: an answer breaks the documented schema: {problem}",
             Measurement(len(answers.schema_problems), "1", n=len(answered), limit=0),
             details=answers.schema_problems[1:],
-            replay=shown.curl(SERVICE),
+            replay=replays.curl(shown.exchange),
+            script=replays.once(shown.exchange, "well_formed", rows=max(1, len(shown.rows)), schema=schema),
         )
     return passed(f"{len(answered)} answers are strict JSON with one prediction a row", measured)
 
@@ -67,12 +81,12 @@ def deterministic(answers: Answers, identity: Identity | None = None) -> Finding
     lost = [one.exchange for one in answers.repeats if not one.exchange.ok]
     measured = Measurement(len(pairs), "1", n=compared, limit=0)
     if pairs:
-        first, second, what = pairs[0]
+        first, _, what = pairs[0]
         return failed(
-            f"{first.exchange.case} was answered with {what}; {len(pairs)} of {compared} repeats differ",
+            f"determinism: {first.exchange.case} was answered with {what}; {len(pairs)} of {compared} repeats differ",
             measured,
             details=tuple(f"{one.exchange.case}: {how}" for one, _, how in pairs[1:]),
-            replay=_both(first.exchange, second.exchange),
+            script=replays.steadily(replays.distinct([first, *answers.singles], CANARIES), rounds=OFTEN),
         )
     if lost or compared == 0:
         return inconclusive(
@@ -99,11 +113,17 @@ def batch_equals_single(answers: Answers) -> Finding:
     for batch in batches:
         if not batch.exchange.ok:
             what = f"a batch of {len(batch.rows)} valid rows was answered {batch.exchange.outcome}"
-            decided = failed if batch.exchange.status in range(400, 500) else inconclusive
-            return decided(what, details=(batch.exchange.case,))
+            if batch.exchange.status not in range(400, 500):
+                return inconclusive(what, details=(batch.exchange.case,))
+            return failed(f"batch: {what}", details=(batch.exchange.case,), script=_whole(batch))
         if batch.problem is None and len(batch.predictions) != len(batch.rows):
             what = f"a batch of {len(batch.rows)} rows got {len(batch.predictions)} predictions"
-            return failed(what, details=(batch.exchange.case,), replay=batch.exchange.curl(SERVICE))
+            return failed(
+                f"batch: {what}",
+                details=(batch.exchange.case,),
+                replay=replays.curl(batch.exchange),
+                script=_whole(batch),
+            )
     compared = list(_batch_pairs(answers))
     wrong = [(single, batch, at, what) for single, batch, at, what in compared if what is not None]
     measured = Measurement(len(wrong), "1", n=len(compared), limit=0)
@@ -112,10 +132,10 @@ def batch_equals_single(answers: Answers) -> Finding:
         if len(wrong) <= 3 * _unsteadiness(answers) * len(compared):
             return inconclusive(f"{len(wrong)} of {len(compared)} rows differ, as repeats do: see fuzz.deterministic")
         return failed(
-            f"{batch.exchange.case}: row {at} of the batch differs from the same row alone: {what}; "
+            f"batch: {batch.exchange.case}: row {at} of the batch differs from the same row alone: {what}; "
             f"{len(wrong)} of {len(compared)} rows differ",
             measured,
-            replay=_both(single.exchange, batch.exchange),
+            script=replays.compared(single.exchange, batch.exchange, rows=(0, at)),
         )
     if not compared:
         return inconclusive("no batch and single answer could be read: see fuzz.well_formed_answers", measured)
@@ -141,8 +161,15 @@ def rejects_bad_item_in_full_row(bad_items: BadItems, settings: Settings) -> Fin
         details = tuple(f"{one.exchange.case}: {_became(one.exchange)}" for one in wrong)
         kinds = ", ".join(dict.fromkeys(one.kind for one in wrong))
         first = wrong[0].exchange
+        cause = "coercion" if first.ok else "server error"
         what = f"{first.case} {_became(first)}; {len(wrong)} of {len(judged)} bad inputs are not refused ({kinds})"
-        return failed(what, measured, details=details, replay=first.curl(SERVICE))
+        return failed(
+            f"{cause}: {what}",
+            measured,
+            details=details,
+            replay=replays.curl(first),
+            script=replays.once(first, "refused"),
+        )
     if not judged:
         return inconclusive("no bad input could be made of the sample rows", measured)
     return passed(f"{len(judged)} rows with a bad item were refused with 4xx", measured)
@@ -173,10 +200,9 @@ def canary_stable(bad_items: BadItems, answers: Answers) -> Finding:
     measured = Measurement(len(changed), "1", n=len(after), limit=0)
     if changed:
         when, one, what = changed[0]
-        culprit = next((item.exchange for item in _in_order(bad_items) if one in item.canaries), one.exchange)
         details = tuple(f"{when}: sample row {one.rows[0]}: {what}" for when, one, what in changed[1:])
-        summary = f"{when}, sample row {one.rows[0]} {what}; {len(changed)} of {len(after)} canaries changed"
-        return failed(summary, measured, details=details, replay=_both(culprit, one.exchange))
+        summary = f"isolation: {when}, sample row {one.rows[0]} {what}; {len(changed)} of {len(after)} canaries changed"
+        return failed(summary, measured, details=details, script=_after_bad_input(bad_items, one))
     return passed(f"{len(after)} canaries answered as before", measured)
 
 
@@ -268,5 +294,14 @@ def _outcomes(exchanges: list[Exchange]) -> str:
     return ", ".join(f"{count} × {outcome}" for outcome, count in counted.most_common(4)) or "none asked"
 
 
-def _both(first: Exchange, second: Exchange) -> str:
-    return f"{first.curl(SERVICE)}\n{second.curl(SERVICE)}"
+def _whole(batch: Answered) -> Replay:
+    return replays.once(batch.exchange, "well_formed", rows=len(batch.rows))
+
+
+def _after_bad_input(bad_items: BadItems, changed: Answered) -> Replay:
+    """The canaries, and the bad item that one of them changed after, many times; then all others."""
+    items = _in_order(bad_items)
+    culprits = [item.exchange for item in items if changed in item.canaries]
+    others = [item.exchange for item in items if item.exchange not in culprits]
+    canaries = replays.distinct(bad_items.first, 2)
+    return replays.steadily(canaries, [replays.request_of(one) for one in [*culprits * AGAIN, *others]])

@@ -6,12 +6,16 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from pytest_mlready.catalogue import check
-from pytest_mlready.finding import SERVICE, Finding, Measurement, Status, failed, inconclusive, passed
+from pytest_mlready.checks import replays
+from pytest_mlready.finding import Finding, Measurement, Status, failed, inconclusive, passed
 from pytest_mlready.measure.agreement import SINGLE_TOLERANCE, difference, span_of
-from pytest_mlready.records import Answered, BatchSizes, Concurrency, Exchange, Prediction, Spelling, Spellings
+from pytest_mlready.records import Answered, BatchSizes, Concurrency, Prediction, Spelling, Spellings
+from pytest_mlready.replay import Expect, Replay
 
 UNSUPPORTED = 501
 """How a server may refuse a coding or framing that it does not implement."""
+ROUNDS = 60
+"""Of requests that meet, in a replay."""
 
 
 @check(
@@ -33,10 +37,11 @@ def encoding_invariant(spellings: Spellings) -> Finding:
         details = tuple(f"{one.spelled.exchange.case}: {how}" for one, how in wrong[1:])
         kinds = ", ".join(dict.fromkeys(one.kind for one, _ in wrong))
         return failed(
-            f"a row written {pair.kind} {what}; {len(wrong)} of {len(decided)} spellings change the answer ({kinds})",
+            f"encoding: a row written {pair.kind} {what}; {len(wrong)} of {len(decided)} spellings change the answer "
+            f"({kinds})",
             measured,
             details=details,
-            replay=_both(pair.plain.exchange, pair.spelled.exchange),
+            script=replays.compared(pair.plain.exchange, pair.spelled.exchange, lenient=pair.optional),
         )
     if not decided:
         return inconclusive("no plain row was answered: nothing to compare with", measured)
@@ -62,7 +67,12 @@ def batch_order_and_size(batch_sizes: BatchSizes) -> Finding:
     for batch in batch_sizes.batches:
         problem = _whole(batch)
         if problem is not None:
-            return failed(problem, details=(batch.exchange.case,), replay=batch.exchange.curl(SERVICE))
+            return failed(
+                f"batch: {problem}",
+                details=(batch.exchange.case,),
+                replay=replays.curl(batch.exchange),
+                script=replays.once(batch.exchange, "well_formed", rows=len(batch.rows)),
+            )
     wrong: list[tuple[Answered, int, str]] = []
     compared = 0
     for batch in batch_sizes.batches:
@@ -73,14 +83,14 @@ def batch_order_and_size(batch_sizes: BatchSizes) -> Finding:
     measured = Measurement(len(wrong), "1", n=compared, limit=0)
     sizes = ", ".join(str(len(one.rows)) for one in batch_sizes.batches)
     if wrong:
-        batch, at, what = wrong[0]
+        batch, at, what = min(wrong, key=lambda one: one[0].rows[one[1]])  # samples come first in the pool
         places = ", ".join(str(place) for one, place, _ in wrong[:8] if one is batch)
         return failed(
-            f"in a {batch.exchange.case} row {at} differs from the same row alone: {what}; wrong rows there: {places}; "
-            f"{len(wrong)} of {compared} in batches of {sizes}",
+            f"batch: in a {batch.exchange.case} row {at} differs from the same row alone: {what}; "
+            f"wrong rows there: {places}; {len(wrong)} of {compared} in batches of {sizes}",
             measured,
             details=tuple(f"{one.exchange.case}, row {place}: {how}" for one, place, how in wrong[1:20]),
-            replay=batch.exchange.curl(SERVICE),
+            script=_alone_and_together(batch_sizes, batch, at),
         )
     if not compared:
         return inconclusive("no row of a batch could be compared with its single answer", measured)
@@ -114,11 +124,11 @@ def concurrent_isolation(concurrency: Concurrency) -> Finding:
         first, what = wrong[0]
         counted = Counter(what for _, what in wrong).most_common(5)
         return failed(
-            f"on {concurrency.connections} connections at once {len(wrong)} of {compared} answers are not those that "
-            f"the same request gets alone ({first.exchange.case}: {what})",
+            f"isolation: on {concurrency.connections} connections at once {len(wrong)} of {compared} answers are not "
+            f"those that the same request gets alone ({first.exchange.case}: {what})",
             measured,
             details=tuple(f"{count} × {how}" for how, count in counted),
-            replay=f"# {concurrency.connections} at a time, each with other rows\n{first.exchange.curl(SERVICE)}",
+            script=_at_once(concurrency),
         )
     if not compared:
         return inconclusive("nothing that was asked concurrently can be compared", measured)
@@ -207,5 +217,12 @@ def _first_difference(first: Answered, second: Answered, span: float | None = No
     return next((what for one, other in pairs if (what := difference(one, other, span=span)) is not None), None)
 
 
-def _both(first: Exchange, second: Exchange) -> str:
-    return f"{first.curl(SERVICE)}\n{second.curl(SERVICE)}"
+def _alone_and_together(batch_sizes: BatchSizes, batch: Answered, at: int) -> Replay:
+    single = next(one for one in batch_sizes.singles if one.rows == (batch.rows[at],))
+    return replays.compared(single.exchange, batch.exchange, rows=(0, at))
+
+
+def _at_once(concurrency: Concurrency) -> Replay:
+    """Every question by a connection of its own, for many rounds; each must always be answered alike."""
+    requests = tuple(replays.request_of(one) for one in replays.distinct(concurrency.alone, concurrency.connections))
+    return Replay(requests, tuple(Expect("alike", (at,)) for at in range(len(requests))), rounds=ROUNDS, together=True)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator
 
 from pytest_mlready.catalogue import check
-from pytest_mlready.finding import SERVICE, Finding, Measurement, failed, inconclusive, passed
+from pytest_mlready.checks import replays
+from pytest_mlready.finding import Finding, Measurement, failed, inconclusive, passed
 from pytest_mlready.measure.agreement import difference
-from pytest_mlready.records import Answered, Exchange, Limits, Prediction, Rude, Rudeness
+from pytest_mlready.records import Answered, Limits, Prediction, Rude, Rudeness
+from pytest_mlready.replay import Expect, Replay
 
+ROUNDS = 12
 TOO_SLOW = 408
 """How a service may refuse a body that comes a few bytes at a time."""
 
@@ -38,10 +40,10 @@ def survives_rudeness(rudeness: Rudeness, limits: Limits) -> Finding:
     if faults:
         rude, one, what = faults[0]
         return failed(
-            f"{_when(rude, one)} {what}",
+            f"rudeness: {_when(rude, one)} {what}",
             measured,
             details=tuple(f"{_when(after, other)} {how}" for after, other, how in faults[1:]),
-            replay=_replay(rudeness, rude, one),
+            script=_replay(rudeness, rude, one),
         )
     if not known:
         return inconclusive("no row is answered twice alike (see fuzz.deterministic): a canary shows nothing", measured)
@@ -107,20 +109,12 @@ def _when(rude: Rude, one: Answered | None) -> str:
     return f"after a client that {rude.manner}, {one.exchange.case}"
 
 
-def _replay(rudeness: Rudeness, rude: Rude, one: Answered | None) -> str:
-    """The rude request by a curl that gives up early, then the canary."""
-    sent = rude.exchange
-    if rude is rudeness.chunked:
-        row = shlex.quote(sent.request_body.decode("utf-8", "replace"))
-        types = " ".join(f"-H {shlex.quote(f'{name}: {value}')}" for name, value in _types(sent))
-        spaces = f"head -c {rudeness.chunked_bytes} /dev/zero | tr '\\0' ' '"
-        send = f"{{ {spaces}; printf %s {row}; }} | curl -sS -i -X POST {types} -T - {SERVICE}{sent.path}"
-    else:
-        length = next((value for name, value in sent.request_headers if name == "Content-Length"), "0")
-        declared = shlex.quote(f"Content-Length: {length}")
-        send = sent.curl(SERVICE).replace("curl -sS -i", f"curl -sS -i -m 0.2 -H {declared}", 1)
-    return send if one is None or one is rude.answered else f"{send}\n{one.exchange.curl(SERVICE)}"
-
-
-def _types(exchange: Exchange) -> list[tuple[str, str]]:
-    return [(name, value) for name, value in exchange.request_headers if name.lower() == "content-type"]
+def _replay(rudeness: Rudeness, shown: Rude, one: Answered | None) -> Replay:
+    """The canaries, then the client and the canaries again: many times, for it may cost one of several workers."""
+    canaries = replays.distinct(rudeness.first, 2)
+    sent = replays.rudely(shown.exchange, shown.how, rudeness.chunked_bytes if shown is rudeness.chunked else 0)
+    if one is None:
+        return Replay((sent,), (Expect("refused", (0,), {"lenient": True}),))
+    place = len(canaries)
+    own = [] if one is not shown.answered else [Expect("same", (0, place), {"lenient": True})]
+    return replays.steadily(canaries, [sent], 1 if shown is rudeness.chunked else ROUNDS, own)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import math
+from dataclasses import replace
 from statistics import median
 
 from pytest_mlready.catalogue import check
-from pytest_mlready.finding import SERVICE, Finding, Measurement, Status, failed, inconclusive, passed
+from pytest_mlready.checks import replays
+from pytest_mlready.finding import Finding, Measurement, Status, failed, inconclusive, passed
 from pytest_mlready.records import BatchTimes, Scaling, SlowRow
+from pytest_mlready.replay import Expect, Replay
 
 MOST_EXPONENT = 1.5
 """Half way between rows and pairs of rows. Linear services stay below 1.1: what is fixed a request only lowers it."""
@@ -23,6 +27,7 @@ SLOW_S = 0.25
 lets a request wait, and would have to hit this row three times and the ordinary ones never; ten times an ordinary row
 spares services that are slow throughout."""
 REPEATS = 3
+ROUNDS = 8
 
 
 @check(
@@ -40,11 +45,15 @@ def time_scales_linearly(scaling: Scaling) -> Finding:
     for suspect in scaling.suspects:
         ordinary = _ordinary(scaling, suspect)
         if len(suspect.seconds) >= REPEATS and min(suspect.seconds) > max(SLOW_S, SLOW_FACTOR * ordinary):
+            limit = max(SLOW_S, SLOW_FACTOR * ordinary)
             return failed(
-                f"{suspect.exchange.case} takes {min(suspect.seconds):.2f} s at best of {len(suspect.seconds)}, "
-                f"an ordinary one {ordinary * 1000:.1f} ms",
-                Measurement(min(suspect.seconds), "s", n=scaling.asked, limit=max(SLOW_S, SLOW_FACTOR * ordinary)),
-                replay=suspect.exchange.curl(SERVICE),
+                f"scaling: {suspect.exchange.case} takes {min(suspect.seconds):.2f} s at best of "
+                f"{len(suspect.seconds)}, an ordinary one {ordinary * 1000:.1f} ms",
+                Measurement(min(suspect.seconds), "s", n=scaling.asked, limit=limit),
+                replay=replays.curl(suspect.exchange),
+                script=Replay(
+                    (replays.request_of(suspect.exchange),), (Expect("faster", (0,), {"limit": limit}),), rounds=REPEATS
+                ),
             )
     if not scaling.rows and scaling.asked and scaling.batch is None:
         return inconclusive("no row was answered with a 2xx status: nothing can be timed")
@@ -69,10 +78,28 @@ def _judged(batch: BatchTimes, asked: int) -> Finding:
     if len(batch.whole) < FEWEST_ROUNDS:
         return inconclusive(f"only {len(batch.whole)} rounds could be made: {times}", measured)
     return failed(
-        f"time grows with the rows' number to the power of {found:.2f}: {times}, at best of {len(batch.whole)}",
+        f"scaling: time grows with the rows' number to the power of {found:.2f}: {times}, at best of "
+        f"{len(batch.whole)}",
         measured,
-        replay=f"# time batches of {batch.size} and of {rows} rows at {SERVICE}{batch.exchange.path}",
+        script=_apart_and_together(batch),
     )
+
+
+def _apart_and_together(batch: BatchTimes) -> Replay | None:
+    """The batch in three parts and whole, in turns; None where its rows are not known."""
+    whole = replays.request_of(batch.exchange)
+    try:
+        body = json.loads(whole.body)
+    except ValueError:
+        return None
+    named = [(key, rows) for key, rows in body.items() if isinstance(rows, list)] if isinstance(body, dict) else []
+    key, rows = named[0] if named else (None, body)
+    parts = []
+    for start in range(0, 3 * batch.size, batch.size):
+        part = rows[start : start + batch.size]
+        sent = json.dumps(part if key is None else {**body, key: part}, separators=(",", ":")).encode()
+        parts.append(replace(whole, case=f"a batch of {len(part)} rows", body=sent))
+    return Replay((*parts, whole), (Expect("linear", (0, 1, 2, 3), {"limit": MOST_EXPONENT}),), rounds=ROUNDS)
 
 
 def exponent(batch: BatchTimes) -> float:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from itertools import pairwise
 
 from pytest_mlready.catalogue import check
-from pytest_mlready.finding import SERVICE, Finding, Measurement, failed, inconclusive, passed
+from pytest_mlready.checks import replays
+from pytest_mlready.finding import Finding, Measurement, failed, inconclusive, passed
 from pytest_mlready.measure.agreement import difference
 from pytest_mlready.records import Answered, Answers, Edit, Edits, Prediction
+from pytest_mlready.replay import Replay
 from pytest_mlready.settings import Relations, Settings
 
+VARIED = 20
 ENOUGH = 8
 """So many distinct rows with one and the same answer are no accident where the samples have several labels."""
 NOISE = 1e-9
@@ -34,17 +38,16 @@ def input_matters(answers: Answers, edits: Edits, settings: Settings) -> Finding
     if len(first) < ENOUGH:
         return inconclusive(f"{len(first)} rows were answered, {ENOUGH} are needed to say that answers vary", measured)
     if len(distinct) < 2:
-        asked = next(one.exchange for one in answers.singles)
-        what = f"all {len(first)} rows get one answer, {first[0].prediction!r}"
-        return failed(what, measured, replay=asked.curl(SERVICE))
+        what = f"relation: all {len(first)} rows get one answer, {first[0].prediction!r}"
+        return failed(
+            what, measured, script=replays.varying(replays.distinct([*answers.singles, *edits.originals], VARIED))
+        )
     declared = (settings.relations or Relations()).active
     asked_of = {one.column for one in edits.edits}
     idle = [column for column in declared if column in asked_of and not _moves(edits, column)]
     if idle:
-        shown = next((one.answered.exchange for one in edits.edits if one.column == idle[0]), None)
-        what = f"no edit of {', '.join(idle)} changed any answer, though declared active"
-        return failed(what, Measurement(len(idle), "1", n=len(declared), limit=0),
-                      replay=shown.curl(SERVICE) if shown else "")  # fmt: skip
+        what = f"relation: no edit of {', '.join(idle)} changed any answer, though declared active"
+        return failed(what, Measurement(len(idle), "1", n=len(declared), limit=0), script=_moving(edits, idle[0]))
     unasked = [column for column in declared if column not in asked_of]
     if unasked:
         return inconclusive(f"{', '.join(unasked)}, declared active, could not be edited: the samples have one value")
@@ -70,19 +73,18 @@ def declared_relations(edits: Edits, settings: Settings) -> Finding:
     measured = Measurement(len(broken), "1", n=len(judged), limit=0)
     if broken:
         what, shown = broken[0]
-        replay = "\n".join(one.exchange.curl(SERVICE) for one in shown)
-        summary = f"{what}; {len(broken)} of {len(judged)} relations are broken"
-        return failed(summary, measured, details=tuple(how or "" for how, _ in broken[1:20]), replay=replay)
+        summary = f"relation: {what}; {len(broken)} of {len(judged)} relations are broken"
+        return failed(summary, measured, details=tuple(how or "" for how, _ in broken[1:20]), script=shown)
     if not judged:
         return inconclusive("no answer could be compared: see fuzz.well_formed_answers", measured)
     return passed(f"{len(judged)} declared relations hold", measured)
 
 
-Judged = tuple[str | None, tuple[Answered, ...]]
+Judged = tuple[str | None, Replay]
 
 
 def _judged(edits: Edits, relations: Relations) -> Iterator[Judged]:
-    """Every relation that could be looked at: how it is broken (None: it holds), and the answers that show it."""
+    """Every relation that could be looked at: how it is broken (None: it holds), and the replay that shows it."""
     for column in relations.increasing:
         yield from _direction(edits, relations, column, 1)
     for column in relations.decreasing:
@@ -96,7 +98,9 @@ def _judged(edits: Edits, relations: Relations) -> Iterator[Judged]:
     for one, expected in told_of:
         if one.only is not None:
             what = difference(expected, one.only, relations.tolerance)
-            yield (f"{one.exchange.case}: the reference says otherwise: {what}" if what else None), (one,)
+            told = {"expected": asdict(expected), "tolerance": relations.tolerance}
+            shown = replays.once(one.exchange, "equals", **told)
+            yield (f"{one.exchange.case}: the reference says otherwise: {what}" if what else None), shown
 
 
 def _direction(edits: Edits, relations: Relations, column: str, sign: int) -> Iterator[Judged]:
@@ -109,7 +113,9 @@ def _direction(edits: Edits, relations: Relations, column: str, sign: int) -> It
             against = sign * (before - after) > NOISE * max(1.0, abs(before))
             verb = "lowers" if sign > 0 else "raises"
             what = f"sample row {row}: {column} from {low:g} to {high:g} {verb} the score from {before:g} to {after:g}"
-            yield (what if against else None), (first, second)
+            higher, lower = (second, first) if sign > 0 else (first, second)
+            shown = replays.compared(higher.exchange, lower.exchange, "ordered", score=relations.score)
+            yield (what if against else None), shown
 
 
 def _ladders(edits: Edits, column: str) -> dict[int, list[tuple[float, Answered]]]:
@@ -126,7 +132,8 @@ def _ladders(edits: Edits, column: str) -> dict[int, list[tuple[float, Answered]
 def _invariance(edits: Edits, column: str) -> Iterator[Judged]:
     for edit, before, after in _edited(edits, column):
         what = difference(before.only, after.only) if before.only and after.only else None
-        yield (f"{edit.answered.exchange.case} changes the answer: {what}" if what else None), (before, after)
+        shown = replays.compared(before.exchange, after.exchange)
+        yield (f"{edit.answered.exchange.case} changes the answer: {what}" if what else None), shown
 
 
 def _bounds(relations: Relations, one: Answered) -> Iterator[Judged]:
@@ -136,12 +143,20 @@ def _bounds(relations: Relations, one: Answered) -> Iterator[Judged]:
     for bound, beyond in ((relations.minimum, -1), (relations.maximum, 1)):
         if bound is not None:
             over = beyond * (value - bound) > 0
-            yield (f"{one.exchange.case} is answered {value:g}, beyond {bound:g}" if over else None), (one,)
+            shown = replays.once(one.exchange, "within", **{"low" if beyond < 0 else "high": bound})
+            yield (f"{one.exchange.case} is answered {value:g}, beyond {bound:g}" if over else None), shown
 
 
 def _moves(edits: Edits, column: str) -> bool:
     return any(difference(before.only, after.only) is not None
                for _, before, after in _edited(edits, column) if before.only and after.only)  # fmt: skip
+
+
+def _moving(edits: Edits, column: str) -> Replay:
+    """A row with every value that a column was given in it: some answer must differ."""
+    edited = [edit for edit in edits.edits if edit.column == column]
+    own = [one.exchange for one in edits.originals if one.rows[0] == edited[0].row]
+    return replays.varying([*own, *(edit.answered.exchange for edit in edited if edit.row == edited[0].row)])
 
 
 def _edited(edits: Edits, column: str) -> Iterator[tuple[Edit, Answered, Answered]]:

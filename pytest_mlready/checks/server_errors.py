@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from pytest_mlready.catalogue import check
-from pytest_mlready.finding import SERVICE, Finding, Measurement, failed, inconclusive, passed
+from pytest_mlready.checks import replays
+from pytest_mlready.finding import Finding, Measurement, failed, inconclusive, passed
 from pytest_mlready.records import Corpus, Generated
 
 
@@ -28,18 +29,25 @@ def no_server_error(corpus: Corpus) -> Finding:
         more = f"; {len(broken)} of {len(corpus.cases)} generated rows fail" if len(broken) > 1 else ""
         after = f" ({corpus.stopped})" if corpus.stopped else ""
         return failed(
-            f"{first.answered.exchange.case} {_became(first)}{more}{after}",
+            f"{_cause(first)}: {first.answered.exchange.case} {_became(first)}{more}{after}",
             measured,
             details=tuple(f"{one.answered.exchange.case} {_became(one)}" for one in broken[1:]),
-            replay=first.answered.exchange.curl(SERVICE),
+            replay=replays.curl(first.answered.exchange),
+            script=replays.once(first.answered.exchange, "survived"),
         )
     if not all(one.exchange.ok for one in corpus.sample):
         outcome = corpus.sample[-1].exchange.outcome
-        return failed(f"the sample row was answered before the generated rows, and {outcome} after them", measured)
+        what = f"the sample row was answered before the generated rows, and {outcome} after them"
+        between = [replays.request_of(one.answered.exchange) for one in corpus.cases]
+        return failed(f"server error: {what}", measured, script=replays.steadily([corpus.sample[0].exchange], between))
     if not corpus.cases:
         return inconclusive("no rows could be generated from the samples", measured)
     answered = sum(one.answered.exchange.ok for one in corpus.cases)
     return passed(f"{len(corpus.cases)} generated rows: {answered} answered, the others refused with 4xx", measured)
+
+
+def _cause(one: Generated) -> str:
+    return "server error" if one.answered.problem is None else "contract"
 
 
 def _became(one: Generated) -> str:

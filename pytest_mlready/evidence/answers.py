@@ -47,8 +47,10 @@ def gather(context: Context) -> Answers:
                 repeats += _asked_again(context, order, transport, fresh=number % 2 == 0)
         echoes, sent_ids, logged_ids = _echoes(context, transport, indices[0])
     together = [*singles, *mixed, *batches, *([mixed_batch] if mixed_batch else [])]
-    problems = _schema_problems(context.target.openapi, [one.exchange for one in together])
-    return Answers(singles, repeats, batches, mixed, mixed_again, mixed_batch, echoes, sent_ids, logged_ids, problems)
+    problems, schemas = _schema_problems(context.target.openapi, [one.exchange for one in together])
+    return Answers(
+        singles, repeats, batches, mixed, mixed_again, mixed_batch, echoes, sent_ids, logged_ids, problems, schemas
+    )  # fmt: skip
 
 
 def _asked_again(context: Context, order: Sequence[int], transport: Transport, *, fresh: bool) -> tuple[Answered, ...]:
@@ -137,9 +139,10 @@ def _logged(instance: Instance, ids: tuple[str, ...]) -> tuple[str, ...]:
         time.sleep(0.02)
 
 
-def _schema_problems(openapi: OpenAPI | None, exchanges: Iterable[Exchange]) -> tuple[str, ...]:
-    """How answers break the documented schema of their status: each way once."""
+def _schema_problems(openapi: OpenAPI | None, exchanges: Iterable[Exchange]) -> tuple[tuple[str, ...], dict[str, Any]]:
+    """How answers break the documented schema of their status, each way once; and those schemas, by path."""
     found: dict[str, None] = {}
+    schemas: dict[str, Any] = {}
     for exchange in exchanges if openapi is not None else ():
         schema = openapi.response_schema(exchange.method, exchange.path, exchange.status or 0) if openapi else None
         if not exchange.ok or schema is None:
@@ -147,6 +150,7 @@ def _schema_problems(openapi: OpenAPI | None, exchanges: Iterable[Exchange]) -> 
         try:
             for error in schema_errors(schema, exchange.json):
                 found.setdefault(f"{exchange.path} {exchange.status}: {error[:300]}")
+                schemas.setdefault(exchange.path, dict(schema))
         except NotStrictJSON:
             continue
-    return tuple(found)[:20]
+    return tuple(found)[:20], schemas

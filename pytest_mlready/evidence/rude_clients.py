@@ -40,6 +40,11 @@ class Manner:
     seconds: float = 0.0
     batch: bool = False
 
+    @property
+    def how(self) -> dict[str, str | int | float]:
+        """What a replay needs, beside the bytes, to do the same."""
+        return {"pieces": self.pieces, "seconds": self.seconds, "ends": self.ends, "listens": self.listens}
+
 
 ABRUPT = (
     Manner("sent its headers only and left", share=0.0),

@@ -97,7 +97,7 @@ def _rude(context: Context, canaries: _Canaries, manner: Manner) -> Rude:
     deadline_s = DEADLINE_S if lawful else RUDE_DEADLINE_S
     exchange = misbehave(context.target, manner, path, body, deadline_s)
     answered = decoded_one(mapping, exchange, row) if lawful else None
-    return Rude(manner.name, _short(exchange), canaries.after(), answered)
+    return Rude(manner.name, _short(exchange), canaries.after(), answered, manner.how)
 
 
 def _chunked(context: Context, transport: Transport, canaries: _Canaries) -> tuple[Rude | None, int]:
@@ -128,8 +128,8 @@ def _chunk(content: bytes) -> bytes:
 
 
 def _short(exchange: Exchange) -> Exchange:
-    """Without what is long: the body of a batch, and an answer's end."""
-    return replace(exchange, request_body=exchange.request_body[:KEPT], body=exchange.body[:KEPT])
+    """Without the end of a long answer."""
+    return replace(exchange, body=exchange.body[:KEPT])
 
 
 def _hangs(rude: list[Rude]) -> bool:

@@ -26,6 +26,8 @@ LONG_S = 0.1
 """A batch that takes so long, twice, is long enough to be measured: no larger one is tried."""
 ROUNDS = 9
 FEWEST_ROUNDS = 3
+ODD = 1.3
+"""A batch that takes so many times what its parts do is kept, for a replay."""
 SEEMS_SLOW_S = 0.25
 SEEMS_SLOW = 10
 """A row is asked again when it took so many times the median, and longer than `SEEMS_SLOW_S`."""
@@ -140,7 +142,8 @@ def _rounds(
                 return None, f"{lost.case} was answered {lost.outcome}, though one like it was answered before"
             (three if bodies is parts else whole).append(sum(one.elapsed_s for one in asked))
             cpu["three" if bodies is parts else "whole"] += used
-    shown = replace(exchange, request_body=b"", body=b"")
+    odd = min(whole) > ODD * min(three)
+    shown = replace(exchange, request_body=exchange.request_body if odd else b"", body=b"")
     times = BatchTimes(size, tuple(three), tuple(whole), shown)
     if instance is not None:
         times = replace(times, three_cpu_s=cpu["three"], whole_cpu_s=cpu["whole"])

@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 import struct
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-from pytest_mlready.records import Label, Prediction
+if TYPE_CHECKING:  # a replay's player is a copy of this file, with nothing around it
+    from pytest_mlready.records import Label, Prediction
 
 TOLERANCE = 1e-9
 """Relative; healthy services differ by 3e-15 between a batch and a single row (order of summation)."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
-from pytest_mlready.records import Exchange, NotStrictJSON
+from pytest_mlready.records.exchange import Exchange, NotStrictJSON
 
 Cell = float | str | None
 Row = Mapping[str, Cell]
@@ -40,6 +40,7 @@ class JsonMapping:
         row_key: where the row goes ("features"); None when the body itself is the row.
         row_shape: "array" of values in column order, or "object" by feature name.
         nested: the predict route takes a list of rows at `row_key`, so one row travels as a list of one.
+        item_key: where a row goes within its item of that list ("features"); None when the item itself is the row.
         batch_key: where the batch route expects its list; None when the body itself is the list.
         batch_items: what is in that list: bare "rows", or whole "bodies" of the predict route.
         prediction_key, probabilities_key, version_key, request_id_key: where they are in an answer, as a path of
@@ -54,6 +55,7 @@ class JsonMapping:
     row_key: str | None = "features"
     row_shape: Literal["array", "object"] = "array"
     nested: bool = False
+    item_key: str | None = None
     batch_key: str | None = "instances"
     batch_items: Literal["rows", "bodies"] = "rows"
     prediction_key: str = "prediction"
@@ -83,7 +85,7 @@ class JsonMapping:
 
         `extra` are further fields of the body ("user_id"). Raises ValueError if the body has no place for fields.
         """
-        held = [features] if self.nested else features
+        held = [self._item(features)] if self.nested else features
         if self.row_key is not None:
             return {self.row_key: held, **(extra or {})}
         if not extra:
@@ -113,7 +115,8 @@ class JsonMapping:
         if self.batch_path is None:
             if not self.nested:
                 raise ValueError("no batch route is known: declare `batch` in [service.json]")
-            return _dumped({self.row_key: list(values)} if self.row_key is not None else list(values))
+            listed = [self._item(value) for value in values]
+            return _dumped({self.row_key: listed} if self.row_key is not None else listed)
         items = [self.body_value(value) for value in values] if self.batch_items == "bodies" else list(values)
         return _dumped({self.batch_key: items} if self.batch_key is not None else items)
 
@@ -161,6 +164,10 @@ class JsonMapping:
     def describe(self) -> dict[str, Any]:
         """As JSON-plain values; `JsonMapping(**plain)` is the reverse."""
         return asdict(self)
+
+    def _item(self, value: object) -> object:
+        """A row's value as an item of a nested list."""
+        return value if self.item_key is None else {self.item_key: value}
 
     def _nth(self, position: int) -> JsonMapping:
         """The mapping that reads the answer's row `position` where this one reads the first."""

@@ -151,7 +151,8 @@ class Answers:
     connections; `batches` the rows together, in several orders and with duplicates (empty: no batch route).
     `mixed` are valid rows made from the samples by seeded mixes, where answers vary most: their `rows` are positions
     in `mixed`; they are asked again in `mixed_again` and stand together in `mixed_batch`, in that order.
-    `schema_problems` say how answers with a 2xx status break the schema that the service documents, one sentence each.
+    `schema_problems` say how answers with a 2xx status break the schema that the service documents, one sentence each;
+    `schemas` are those schemas, by path.
     `request_ids_sent` were given by us in the X-Request-ID header, in the order of `echoes`; `logged_ids` are those
     of them found in the service's log (None: no log to read).
     """
@@ -166,6 +167,7 @@ class Answers:
     request_ids_sent: tuple[str, ...] = ()
     logged_ids: tuple[str, ...] | None = None
     schema_problems: tuple[str, ...] = ()
+    schemas: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from pytest_mlready.records.exchange import Exchange
 from pytest_mlready.records.probes import Answered
@@ -14,12 +15,14 @@ class Rude:
 
     `manner` says what it did ("left in the middle of its body"). `exchange` has what it sent, its length as declared,
     and what it heard. `answered` is the decoded answer where what it sent was a whole and valid row, though slowly.
+    `how` is what a replay needs to do the same: `pieces`, `seconds`, `ends`, `listens`.
     """
 
     manner: str
     exchange: Exchange
     canaries: tuple[Answered, ...]
     answered: Answered | None = None
+    how: Mapping[str, str | int | float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ class BatchTimes:
 
     `size` is the number of rows in each of the three. `three` holds the sums over three batches asked one after
     another, `whole` the times of the batch of `3 * size` rows asked beside them, in alternating order. `exchange` is
-    one such batch, without its body. `three_cpu_s` and `whole_cpu_s` are the CPU seconds of the service's processes
-    over all rounds, None on a URL target.
+    one such batch, with its body only where the times are out of proportion. `three_cpu_s` and `whole_cpu_s` are the
+    CPU seconds of the service's processes over all rounds, None on a URL target.
     """
 
     size: int

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from pytest_mlready.finding import Finding
 from pytest_mlready.records import Answered, Exchange, Label, Prediction
 from pytest_mlready.settings import Settings, parse
 
@@ -59,6 +60,13 @@ def batch(rows: Mapping[int, Label] | Iterable[tuple[int, Label]], **given: Any)
     predictions = tuple(one for row, label in pairs for one in answered(row, label).predictions)
     made = exchange(200, {"predictions": [label for _, label in pairs]}, **{"case": "batch", **given})
     return Answered(made, tuple(row for row, _ in pairs), predictions)
+
+
+def replayed(found: Finding) -> list[tuple[str, list[str]]]:
+    """What a finding's replay holds against the service: the words, and the cases of the requests concerned."""
+    script = found.script
+    assert script is not None
+    return [(one.holds, [script.requests[at].case for at in one.of]) for one in script.expects]
 
 
 def settings(**tables: Mapping[str, Any]) -> Settings:

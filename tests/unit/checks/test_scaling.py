@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from pytest_mlready.checks.scaling import exponent, time_scales_linearly
@@ -60,7 +62,10 @@ def test_pairs_of_rows_fail() -> None:
     assert "20.0 ms for 100 rows, 180.0 ms for 300" in found.summary
     assert found.measurement is not None
     assert found.measurement.limit == 1.5
-    assert "/predict/batch" in found.replay
+    assert found.script is not None
+    assert [(one.holds, one.of) for one in found.script.expects] == [("linear", (0, 1, 2, 3))]
+    empty = replace(batch(2.0), exchange=replace(BATCH, request_body=b""))
+    assert time_scales_linearly(Scaling(ROWS, 90, (), empty)).script is None
 
 
 @pytest.mark.parametrize(
