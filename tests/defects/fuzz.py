@@ -85,7 +85,8 @@ def text_and_booleans_become_numbers(components: Components) -> Components:
         def single(self, body: bytes) -> Asked:
             with contextlib.suppress(ValueError, TypeError, KeyError, RecursionError):
                 read = msgspec.json.decode(body)
-                read["features"] = [float(one) if isinstance(one, str | bool) else one for one in read["features"]]
+                if isinstance(given := read["features"], list):
+                    read["features"] = [float(one) if isinstance(one, str | bool) else one for one in given]
                 body = msgspec.json.encode(read)
             return super().single(body)
 

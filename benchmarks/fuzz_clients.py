@@ -1,0 +1,206 @@
+"""Two clients that look for a service's fault, and what each found, asked and cost: our fuzzing, and Schemathesis.
+
+Both meet the same service, each on an instance of its own that nobody asked before. Requests are those that the service
+logged. CPU seconds are the client's alone: of ours the pytest process, whose service is a child that is not counted.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+from urllib.request import urlopen
+
+from pytest_mlready.catalogue import Check, checks
+from pytest_mlready.service.instance import Instance
+from pytest_mlready.service.launch import start, wait_ready
+from tests.defects.judging import MODEL, ROOT, environment
+
+MODELS = ROOT / "models"
+LONGEST_S = 300
+PEER_PATHS = "^/(predict|predict/batch|model/info|health)$"
+"""What our fuzzing asks. The service has two dozen further operations, on which the peer would spend its time."""
+READY_S = 30.0
+OFFLINE = """from math import exp
+
+WEIGHTS = {weights}
+
+
+def answers(rows):
+    for row in rows:
+        score = {intercept} + sum(weight * value for weight, value in zip(WEIGHTS, row.values()))
+        malignant = 1 / (1 + exp(-score)) if score > 0 else exp(score) / (1 + exp(score))
+        label = "malignant" if malignant > 0.5 else "benign"
+        yield {{"prediction": label, "probabilities": {{"benign": 1 - malignant, "malignant": malignant}}}}
+"""
+"""The model offline, as a user would declare it: without the service's code, and without scikit-learn."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """What one client made of one service.
+
+    Attributes:
+        causes: what it says is wrong, and why: by the check's id, or the peer's title with the operation.
+        requests: how many the service logged.
+        wall_s: from the first request of the search to the last finding; the peer's whole run.
+        cpu_s: of the whole process, start-up included.
+        search_cpu_s: without the start-up, which ends when the service is known; None where that cannot be told.
+        first_s: from the begin of the search to the first finding; None if there was none.
+    """
+
+    causes: Mapping[str, str]
+    requests: int
+    wall_s: float
+    cpu_s: float
+    search_cpu_s: float | None
+    first_s: float | None
+
+    def plain(self) -> dict[str, Any]:
+        """For JSON."""
+        return asdict(self)
+
+
+def searching() -> list[Check]:
+    """The checks that are our fuzzing: bad and odd input, relations between answers, and the answers themselves.
+
+    What needs a drill, a cache or an instance of its own is left out, and so are the ids in answers and logs.
+    """
+    apart = {"contract.blame", "contract.cache_truth", "contract.documented"}
+    families = ("fuzz", "contract")
+    chosen = [one for one in checks().values() if one.family in families and one.id not in apart]
+    return [*chosen, checks()["identity.version_agrees"]]
+
+
+def ours(service: str, directory: Path, *, seed: int = 1) -> Found:
+    """A run of `pytest --mlready` with the fuzzing checks only.
+
+    Args:
+        service: the module that serves, with its own arguments.
+        directory: where the run takes place; empty.
+    """
+    (directory / "pytest.ini").write_text("[pytest]\n")
+    (directory / "conftest.py").write_text(Path(__file__).with_name("fuzz_stopwatch.py").read_text())
+    (directory / "mlready.toml").write_text(_checklist(service))
+    (directory / "offline.py").write_text(OFFLINE.format(**_linear()))
+    command = [sys.executable, "-m", "pytest", "-p", "pytest_mlready.plugin", "-p", "no:cacheprovider", "-q"]
+    command += ["--mlready", f"--mlready-seed={seed}", *(f"mlready.toml::{one.id}" for one in searching())]
+    done = subprocess.run(
+        command, cwd=directory, env=environment(), capture_output=True, text=True, timeout=LONGEST_S, check=False
+    )
+    report = directory / "mlready-report/report.json"
+    if not report.is_file():
+        raise RuntimeError(f"no report was written\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
+    red = {one["id"]: one["reason"] for one in json.loads(report.read_text())["checks"] if one["status"] == "fail"}
+    times = json.loads((directory / "stopwatch.json").read_text())
+    return Found(red, _logged(directory / "mlready-report/instances/main/service.log"), **times)
+
+
+def peer(service: str, directory: Path, executable: str, *, seed: int = 1) -> Found:
+    """A run of Schemathesis at its defaults, with the events written to a file, which tells when it found what."""
+    events = directory / "events.ndjson"
+    with _serving(service, directory) as instance:
+        command = [executable, "run", f"{instance.url}/openapi.json", f"--seed={seed}", "--no-color"]
+        command += ["--include-path-regex", PEER_PATHS, "--report=ndjson", f"--report-ndjson-path={events}"]
+        began = time.time()
+        with (directory / "printed.txt").open("wb") as printed:
+            process = subprocess.Popen(command, cwd=directory, stdout=printed, stderr=printed)
+            _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        wall_s, cpu_s = time.time() - began, usage.ru_utime + usage.ru_stime
+        red, first_at = _failures(events)
+        first_s = None if first_at is None else first_at - began
+        return Found(red, _logged(instance.log_path), wall_s, cpu_s, None, first_s)
+
+
+def _checklist(service: str) -> str:
+    return f"""
+[service]
+command = "{_command(service)}"
+
+[inputs]
+rows = '{ROOT / "data/sample.csv"}'
+label = "diagnosis"
+golden = '{MODELS / MODEL / "1.0.0/golden.json"}'
+
+[relations]
+score = "malignant"
+increasing = ["worst radius", "worst texture", "worst concave points"]
+active = ["worst area"]
+reference = "offline:answers"
+"""
+
+
+def _command(service: str) -> str:
+    return f"{{python}} -m {service} --models '{MODELS}' --port {{port}} --state {{state}}"
+
+
+@cache
+def _linear() -> dict[str, Any]:
+    """The model as the numbers that it consists of."""
+    from reference_service.artifacts.registry import Registry
+
+    snapshot = Registry(MODELS, MODEL).load("1.0.0")
+    scaler, regression = snapshot.estimator[0], snapshot.estimator[-1]
+    scaled = regression.coef_[0] / scaler.scale_
+    return {"weights": scaled.tolist(), "intercept": float(regression.intercept_[0] - scaled @ scaler.mean_)}
+
+
+@contextmanager
+def _serving(service: str, directory: Path) -> Iterator[Instance]:
+    """A service that nobody asked yet but whether it is ready."""
+    instance = start(
+        _command(service),
+        cwd=ROOT,
+        state_dir=directory / "state",
+        log_path=directory / "service.log",
+        env={"PYTHONPATH": str(ROOT)},
+    )
+    try:
+        wait_ready(instance, lambda: _is_ready(instance.url), READY_S)
+        yield instance
+    finally:
+        instance.stop()
+
+
+def _is_ready(url: str) -> bool:
+    try:
+        with urlopen(f"{url}/health/ready", timeout=2) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False
+
+
+def _logged(log: Path) -> int:
+    """How many requests a service has logged; probes of its readiness are not counted."""
+    lines = log.read_bytes().splitlines()
+    return sum(b'"route":' in line and b'"route":"/health/ready"' not in line for line in lines)
+
+
+def _failures(events: Path) -> tuple[dict[str, str], float | None]:
+    """The titles of what the peer reports, by operation, and when the first of them happened."""
+    red: dict[str, str] = {}
+    first: float | None = None
+    for line in events.read_bytes().splitlines() if events.exists() else []:
+        event = json.loads(line)
+        for recorder, case, made in _checked(event.get("ScenarioFinished", {}).get("recorder", {})):
+            if made["status"] != "failure":
+                continue
+            failure = made["failure_info"]["failure"]
+            at = recorder["interactions"][case]["timestamp"]
+            first = at if first is None else min(first, at)
+            red.setdefault(f"{failure['title']} ({recorder['label']})", failure["message"])
+    return red, first
+
+
+def _checked(recorder: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], str, Mapping[str, Any]]]:
+    for case, judged in recorder.get("checks", {}).items():
+        yield from ((recorder, case, made) for made in judged)
