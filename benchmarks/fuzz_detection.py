@@ -143,8 +143,8 @@ def _row(name: str, defect: str, group: str, executable: str | None, healthy: Ro
 
 def _print(row: Row) -> None:
     one = row.ours
-    line = f"{row.name + ' ' + row.defect:<50.50} {row.verdict:<36} {one.requests:>5} {one.wall_s:>5.1f} {one.cpu_s:>5.2f} "
-    line += _seconds(one.first_s)
+    line = f"{row.name + ' ' + row.defect:<50.50} {row.verdict:<36} "
+    line += f"{one.requests:>5} {one.wall_s:>5.1f} {one.cpu_s:>5.2f} {_seconds(one.first_s)}"
     if row.peer is not None:
         told = ", ".join(row.of_peer) or "-"
         line += f" | {row.peer.requests:>5} {row.peer.cpu_s:>5.1f} {_seconds(row.peer.first_s)}  {told}"

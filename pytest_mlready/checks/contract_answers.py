@@ -107,10 +107,9 @@ def request_id(answers: Answers) -> Finding:
     if lost:
         exchange, sent = lost[0]
         return failed(f"{exchange.case}: the id {sent!r} that was sent is not in the answer", replay=_curl(exchange))
-    written = next((one for one in answers.echoes if _writes_headers(one)), None)
-    if written is not None:
-        return failed(f"{written.case}: what a client encodes in its id becomes a header of the answer",
-                      replay=_curl(written))  # fmt: skip
+    for one in answers.echoes:
+        if (what := _written(one)) is not None:
+            return failed(f"{one.case}: {what}", replay=_curl(one))
     if answers.logged_ids is not None and (gone := set(answers.request_ids_sent) - set(answers.logged_ids)):
         what = f"{len(gone)} of {len(answers.request_ids_sent)} ids that were sent are not in the service's log"
         return failed(what, Measurement(len(gone), "1", n=len(answers.request_ids_sent), limit=0))
@@ -197,11 +196,15 @@ def _echoes(exchange: Exchange, sent: str) -> bool:
     return exchange.header("x-request-id") == sent or sent in exchange.text
 
 
-def _writes_headers(exchange: Exchange) -> bool:
-    """Whether the answer has a header that stood in the id that was sent, behind an encoded line break."""
+def _written(exchange: Exchange) -> str | None:
+    """What became of an id with an encoded line break, if it was decoded on its way into the answer's headers."""
     sent = next((value for name, value in exchange.request_headers if name.lower() == "x-request-id"), "")
     _, line_break, rest = sent.partition("%0d%0a")
-    return bool(line_break) and exchange.header(rest.partition(":")[0]) is not None
+    if line_break and exchange.header(rest.partition(":")[0]) is not None:
+        return "what a client encodes in its id becomes a header of the answer"
+    if line_break and (exchange.status is None or exchange.status >= 500):
+        return f"an id that the client encoded is answered {exchange.outcome}, as if it were written as it is"
+    return None
 
 
 def _curl(exchange: Exchange) -> str:

@@ -148,6 +148,9 @@ def test_an_id_that_becomes_a_header_of_its_own() -> None:
     hit = replace(exchange(case="a line break", headers=(("x-injected", "1"),)), request_headers=sent)
     expect(request_id(Answers(ids("a"), (), echoes=(harmless,))), "pass", "1 echoed")
     expect(request_id(Answers(ids("a"), (), echoes=(harmless, hit))), "fail", "a line break: what a client encodes")
+    cut = replace(exchange(failure="closed", case="a line break"), request_headers=sent)
+    expect(request_id(Answers(ids("a"), (), echoes=(harmless, cut))), "fail", "answered closed")
+    expect(request_id(Answers(ids("a"), (), echoes=(harmless, exchange(500)))), "pass", "2 echoed")
 
 
 def test_an_id_in_the_header_counts_and_a_batch_shares_one() -> None:
