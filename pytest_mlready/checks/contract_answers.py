@@ -107,9 +107,9 @@ def request_id(answers: Answers) -> Finding:
     if lost:
         exchange, sent = lost[0]
         return failed(f"{exchange.case}: the id {sent!r} that was sent is not in the answer", replay=_curl(exchange))
-    for one in answers.echoes:
-        if (what := _written(one)) is not None:
-            return failed(f"{one.case}: {what}", replay=_curl(one))
+    for echo in answers.echoes:
+        if (written := _written(echo)) is not None:
+            return failed(f"{echo.case}: {written}", replay=_curl(echo))
     if answers.logged_ids is not None and (gone := set(answers.request_ids_sent) - set(answers.logged_ids)):
         what = f"{len(gone)} of {len(answers.request_ids_sent)} ids that were sent are not in the service's log"
         return failed(what, Measurement(len(gone), "1", n=len(answers.request_ids_sent), limit=0))
