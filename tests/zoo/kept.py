@@ -36,20 +36,28 @@ class Kept:
 ONE_AT_A_TIME = "the service takes one row at a time"
 
 ZOO: tuple[Kept, ...] = (
-    Kept("linear_fastapi"),
-    Kept("tree_fastapi"),
+    Kept(
+        "linear_fastapi",
+        {"relations": {"score": "malignant", "increasing": ["worst radius", "worst texture"]}},
+    ),
+    Kept("tree_fastapi", {"relations": {"active": ["proline", "flavanoids"]}}),
     Kept(
         "imputing_starlette",
         {"inputs": {"missing": "accept"},
-         "service": {"json": {"predict": "/predict", "row": "instances", "nested": True}}},
+         "service": {"json": {"predict": "/predict", "row": "instances", "nested": True}},
+         "relations": {"increasing": ["bmi"], "minimum": 0, "maximum": 400}},
     ),
     Kept(
         "neural_flask",
         {"service": {"json": {"predict": "/predict", "row": "", "shape": "object",
                               "batch": "/predict/many", "batch_key": "rows"}}},
     ),
-    Kept("ridge_http", {"service": {"json": {"predict": "/score", "row": "x"}}},
-         {"fuzz.batch_equals_single": ONE_AT_A_TIME, "fuzz.batch_order_and_size": ONE_AT_A_TIME}),
+    Kept(
+        "ridge_http",
+        {"service": {"json": {"predict": "/score", "row": "x"}},
+         "relations": {"increasing": ["bmi", "bp"], "decreasing": ["sex"]}},
+        {"fuzz.batch_equals_single": ONE_AT_A_TIME, "fuzz.batch_order_and_size": ONE_AT_A_TIME},
+    ),
     Kept("digits_asgi", {"service": {"json": {"predict": "/v1/predict", "row": "inputs", "nested": True}}}),
     Kept("mixed_fastapi"),
     Kept(
