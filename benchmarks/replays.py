@@ -18,9 +18,8 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from tests.defects.judging import judge
 from tests.defects.planting import Defect, defects
-from tests.defects.replaying import edits_shown, play, script_of, served
+from tests.defects.replaying import edits_shown, judged_here, play, script_of, served
 
 SHRUNK = 0.9
 MOST_EDITS = 2
@@ -55,8 +54,9 @@ def main() -> int:
 def row(defect: Defect, directory: Path, healthy: str) -> dict[str, Any]:
     """Judge once, play twice, and print what came of it."""
     began = time.monotonic()
-    run = judge(defect, directory)
-    found: dict[str, Any] = {"defect": defect.name, "check": defect.check, "told": run.told(defect.check)}
+    with served(defect, directory / "judged") as url:
+        finding = judged_here(defect, url, directory)
+    found: dict[str, Any] = {"defect": defect.name, "check": defect.check, "told": finding.summary}
     found |= {"sick": None, "healthy": None, "edits": None}
     script = script_of(directory, defect.check)
     if script is not None:
@@ -71,9 +71,9 @@ def row(defect: Defect, directory: Path, healthy: str) -> dict[str, Any]:
         f"{found['edits']!s:>5} {found['seconds']:>4.0f}",
         flush=True,
     )
-    for text in [found["told"]] if script is None else []:
-        print(f"    no replay: {text}")
-    if script is not None and (found["sick"], found["healthy"]) != (1, 0):
+    if script is None:
+        print(f"    no replay: {finding.status}: {finding.summary}")
+    elif (found["sick"], found["healthy"]) != (1, 0):
         print("    sick:    " + sick.output.replace("\n", "\n    "), "    healthy: " + well.output, sep="\n")
     return found
 

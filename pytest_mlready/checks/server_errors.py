@@ -31,7 +31,7 @@ def no_server_error(corpus: Corpus) -> Finding:
         return failed(
             f"{_cause(first)}: {first.answered.exchange.case} {_became(first)}{more}{after}",
             measured,
-            details=tuple(f"{one.answered.exchange.case} {_became(one)}" for one in broken[1:]),
+            details=tuple(dict.fromkeys(f"{one.answered.exchange.case} {_became(one)}" for one in broken[1:])),
             replay=replays.curl(first.answered.exchange),
             script=replays.once(first.answered.exchange, "survived"),
         )

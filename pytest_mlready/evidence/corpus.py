@@ -10,6 +10,8 @@ from pytest_mlready.evidence.asking import ask_one, asked_of, decoded_one, predi
 from pytest_mlready.evidence.context import Context
 from pytest_mlready.evidence.extreme_rows import declared_bounds
 from pytest_mlready.evidence.generated_rows import Edits, generated
+from pytest_mlready.evidence.mixed_rows import Cell
+from pytest_mlready.evidence.shrinking import Patience, fewest, plainest
 from pytest_mlready.records import Answered, Corpus, Generated
 from pytest_mlready.records.corpus import MEMORY_EVERY
 from pytest_mlready.service.transport import Transport
@@ -48,8 +50,8 @@ def gather(context: Context) -> Corpus:
                 break
         if instance is not None and len(cases) % MEMORY_EVERY == 0:
             memory.append(instance.rss_bytes())
-        shrink_until = time.monotonic() + SHRINKING_S
-        shrunk = tuple(_shrunk(context, transport, one, shrink_until) for one in failing)
+        shrinker = _Shrinker(context, transport)
+        shrunk = tuple(shrinker.shrunk(one) for one in failing)
         after = ask_one(context, 0, transport=transport)
     return Corpus((before, after), tuple(cases), shrunk, stopped, tuple(memory))
 
@@ -60,16 +62,36 @@ def fails(answered: Answered) -> bool:
     return status is None or status >= 500 or answered.problem is not None
 
 
-def _shrunk(context: Context, transport: Transport, failing: Generated, until: float) -> Generated:
-    """The same failure with no edit that it does not need: each is taken back once, and left out if it fails still."""
-    smallest = failing
-    for column in failing.edits:
-        if len(smallest.edits) == 1 or time.monotonic() > until:
-            break
-        fewer = _asked(context, transport, {name: v for name, v in smallest.edits.items() if name != column})
-        if _same(fewer.answered, failing.answered):
-            smallest = fewer
-    return smallest
+class _Shrinker:
+    """Asks failing rows again with fewer and plainer edits. A cause that was found before is tried first."""
+
+    def __init__(self, context: Context, transport: Transport) -> None:
+        self._context, self._transport = context, transport
+        self._patience = Patience(SHRINKING_S)
+        self._found: list[Generated] = []
+
+    def shrunk(self, failing: Generated) -> Generated:
+        smallest = failing
+
+        def fails_with(edits: Mapping[str, Cell]) -> bool:
+            nonlocal smallest
+            asked = _asked(self._context, self._transport, edits)
+            if _same(asked.answered, failing.answered):
+                smallest = asked
+                return True
+            return False
+
+        tried = self._patience.tries(fails_with)
+        for known in self._found:
+            own = {name: failing.edits[name] for name in known.edits if name in failing.edits}
+            if len(own) == len(known.edits) < len(failing.edits) and tried(own):
+                return known
+        every = failing.edits
+        fewest(list(every), self._patience.tries(lambda names: fails_with({name: every[name] for name in names})))
+        for name, value in smallest.edits.items():
+            plainest(value, lambda plainer, name=name: tried({**smallest.edits, name: plainer}))  # type: ignore[misc]
+        self._found.append(smallest)
+        return smallest
 
 
 def _same(one: Answered, other: Answered) -> bool:

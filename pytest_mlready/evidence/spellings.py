@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,6 +13,8 @@ from pytest_mlready.evidence.asking import asked_of, decoded_one, predict
 from pytest_mlready.evidence.bad_bodies import HOLE
 from pytest_mlready.evidence.context import Context
 from pytest_mlready.evidence.mixed_rows import numeric_columns, spread
+from pytest_mlready.evidence.shrinking import Patience, fewest
+from pytest_mlready.measure.agreement import difference
 from pytest_mlready.protocols.detect import takes_names
 from pytest_mlready.protocols.json_mapping import JsonMapping
 from pytest_mlready.records import Answered, Row, Spelling, Spellings
@@ -20,19 +22,25 @@ from pytest_mlready.service.transport import Transport
 
 ROWS = 4
 CHUNK = 100
+SHRINKING_S = 2.0
 EXACT_WHOLE = 2.0**53
 Headers = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
 class Variant:
-    """Two bodies with one meaning."""
+    """Two bodies with one meaning.
+
+    `columns` are those whose values were chosen for it, if any were; `of` makes the same variant of fewer of them.
+    """
 
     kind: str
     plain: bytes
     body: bytes
     headers: Headers = ()
     optional: bool = False
+    columns: tuple[str, ...] = ()
+    of: Callable[[Sequence[str]], Variant] | None = None
 
 
 def made_with(context: Context) -> Mapping[str, Any]:
@@ -41,15 +49,24 @@ def made_with(context: Context) -> Mapping[str, Any]:
 
 
 def gather(context: Context) -> Spellings:
-    """Ask each row plainly and in every other spelling; a slow service is asked for fewer rows."""
+    """Ask each row plainly and in every other spelling; a slow service is asked for fewer rows.
+
+    Where a spelling of many values matters, one of as few as matter still comes before it, once of each kind.
+    """
     until = time.monotonic() + context.budget_s
     pairs: list[Spelling] = []
+    patience, shrunk = Patience(SHRINKING_S), set[str]()
     with context.target.transport() as transport:
         for at in spread(len(context.rows), ROWS):
             if pairs and time.monotonic() > until:
                 break
             asker = _Asker(context, transport, at)
-            pairs += [asker.pair(variant) for variant in variants(asker.mapping, context.rows, at)]
+            for variant in variants(asker.mapping, context.rows, at):
+                pair = asker.pair(variant)
+                if len(variant.columns) > 1 and _matters(pair) and pair.kind not in shrunk:
+                    shrunk.add(pair.kind)
+                    pairs.append(asker.shrunk(variant, pair, patience))
+                pairs.append(pair)
             if takes_names(context.target.openapi, asker.mapping, list(context.rows[0])):
                 pairs += [asker.pair(variant) for variant in named_variants(asker.mapping, context.rows[at])]
     return Spellings(tuple(pairs))
@@ -84,9 +101,30 @@ class _Asker:
         spelled = self._asked(f"sample row {self._at}, {variant.kind}", variant.body, variant.headers)
         return Spelling(variant.kind, self._plain[variant.plain], spelled, variant.optional)
 
+    def shrunk(self, variant: Variant, pair: Spelling, patience: Patience) -> Spelling:
+        """The pair with as few columns chosen as matter still."""
+        smallest = pair
+
+        def matters(columns: Sequence[str]) -> bool:
+            nonlocal smallest
+            fewer = self.pair(variant.of(columns)) if variant.of is not None else pair
+            smallest = fewer if _matters(fewer) else smallest
+            return _matters(fewer)
+
+        fewest(variant.columns, patience.tries(matters))
+        return smallest
+
     def _asked(self, case: str, body: bytes, headers: Headers = ()) -> Answered:
         exchange = predict(self._target, case, body, transport=self._transport, keep_alive=True, headers=headers)
         return decoded_one(self.mapping, exchange, self._at)
+
+
+def _matters(pair: Spelling) -> bool:
+    """Whether the spelling changes what becomes of the row."""
+    plain, spelled = pair.plain, pair.spelled
+    if plain.only is None or spelled.only is None:
+        return plain.only is not spelled.only or plain.exchange.outcome != spelled.exchange.outcome
+    return difference(plain.only, spelled.only) is not None
 
 
 def _texts(mapping: JsonMapping, row: Row, other: Row) -> Iterator[Variant]:
@@ -122,12 +160,22 @@ def _numbers(mapping: JsonMapping, rows: tuple[Row, ...], row: Row, numeric: lis
     yield Variant("with 17 digits", exact, _spelled(mapping, row, own, "{:.17g}".format))
     yield Variant("with exponents", exact, _spelled(mapping, row, own, "{:.16e}".format))
     for whole in _sets(rows, {name: float(round(value)) for name, value in own.items() if abs(value) < EXACT_WHOLE}):
-        plain = _spelled(mapping, row, whole, repr)
-        yield Variant("with whole numbers as integers", plain, _spelled(mapping, row, whole, "{:.0f}".format))
-        yield Variant("with whole numbers as 1e0", plain, _spelled(mapping, row, whole, "{:.0f}e0".format))
+        yield _chosen("with whole numbers as integers", mapping, row, whole, "{:.0f}".format)
+        yield _chosen("with whole numbers as 1e0", mapping, row, whole, "{:.0f}e0".format)
     for zeros in _sets(rows, dict.fromkeys(real, 0.0)):
-        plain = _spelled(mapping, row, zeros, repr)
-        yield Variant("with -0.0 for 0.0", plain, _spelled(mapping, row, dict.fromkeys(zeros, -0.0), repr))
+        yield _chosen("with -0.0 for 0.0", mapping, row, zeros, "-{}".format)
+
+
+def _chosen(
+    kind: str, mapping: JsonMapping, row: Row, values: Mapping[str, float], spell: Callable[[float], str]
+) -> Variant:
+    """A row with some values replaced, and the same in other digits."""
+
+    def of(columns: Sequence[str]) -> Variant:
+        return _chosen(kind, mapping, row, {name: values[name] for name in columns}, spell)
+
+    plain, spelled = _spelled(mapping, row, values, repr), _spelled(mapping, row, values, spell)
+    return Variant(kind, plain, spelled, columns=tuple(values), of=of)
 
 
 def _sets(rows: tuple[Row, ...], values: Mapping[str, float]) -> list[Mapping[str, float]]:

@@ -6,10 +6,13 @@ import contextlib
 import csv
 import gzip
 import json
+import multiprocessing
+import os
 import re
 import subprocess
 import sys
 import time
+import tomllib
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,10 +21,23 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
+from pytest_mlready.catalogue import checks
+from pytest_mlready.checklist import Plan
+from pytest_mlready.finding import Finding
+from pytest_mlready.inputs import read_rows
+from pytest_mlready.ledger import Ledger
+from pytest_mlready.outcome import REPLAYS, Outcome
+from pytest_mlready.run import Run
 from pytest_mlready.service.launch import free_port
-from tests.defects.judging import ROOT, environment
+from pytest_mlready.settings import parse
+from reference_service.__main__ import settings_of
+from reference_service.server import APPLICATION, serve
+from tests.defects.judging import ROOT, checklist_of
 from tests.defects.planting import Defect
+from tests.defects.serving import serve_defect
 
+FORK = multiprocessing.get_context("fork")
+REPORT = "mlready-report"
 READY_S = 30.0
 LONGEST_S = 90.0
 _FAULT = re.compile(r"^  FAULT  (\d+)\. ", re.MULTILINE)
@@ -40,6 +56,22 @@ class Played:
         return [int(number) - 1 for number in _FAULT.findall(self.output)]
 
 
+def judged_here(defect: Defect, url: str, directory: Path) -> Finding:
+    """What the defect's own check finds at a URL, in this process; its replay is left as a run leaves it."""
+    directory.mkdir(parents=True, exist_ok=True)
+    plain = tomllib.loads(checklist_of(defect, directory, "smoke")) | {"service": {"url": url, "allow": ["fuzz"]}}
+    settings = parse(plain, source="mlready.toml", directory=directory)
+    rows = read_rows(settings)
+    run = Run(settings, "quick", 7, rows, directory / REPORT, directory / REPORT / "evidence")
+    run.start()
+    check = checks()[defect.check]
+    evidence: dict[str, object] = {one.name: run.evidence(one.name, run.target, rows) for one in check.evidence}
+    if "settings" in check.arguments:
+        evidence["settings"] = settings
+    finding = check.judge(evidence)
+    return Outcome(run, Plan((), (), ()), Ledger()).complete(finding, f"mlready.toml::{check.id}")
+
+
 def play(script: Path, url: str) -> Played:
     """Run a replay as a user does: with Python alone, in whatever directory."""
     done = subprocess.run(
@@ -50,25 +82,30 @@ def play(script: Path, url: str) -> Played:
 
 @contextlib.contextmanager
 def served(defect: Defect | None, directory: Path) -> Iterator[str]:
-    """The URL of a fresh service, with the defect or without one."""
+    """The URL of a fresh service, with the defect or without one, in a process forked from this one: it starts fast."""
     directory.mkdir(parents=True, exist_ok=True)
     port = free_port()
-    module = ["reference_service"] if defect is None else ["tests.defects", "serve", defect.name]
-    command = [sys.executable, "-m", *module, "--models", str(ROOT / "models"), "--port", str(port)]
-    with (directory / "service.log").open("wb") as log:
-        process = subprocess.Popen(
-            [*command, "--state", str(directory), "--drain-seconds", "0.1"],
-            cwd=ROOT, env=environment(), stdout=log, stderr=log,
-        )  # fmt: skip
-        try:
-            yield _ready(f"http://127.0.0.1:{port}")
-        finally:
-            process.terminate()
-            try:
-                process.wait(10)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+    arguments = ["--models", str(ROOT / "models"), "--port", str(port), "--state", str(directory)]
+    process = FORK.Process(target=_serve, args=(defect, [*arguments, "--drain-seconds", "0.1"], directory))
+    process.start()
+    try:
+        yield _ready(f"http://127.0.0.1:{port}")
+    finally:
+        process.terminate()
+        process.join(10)
+        if process.is_alive():
+            process.kill()
+            process.join()
+
+
+def _serve(defect: Defect | None, arguments: list[str], directory: Path) -> None:
+    log = os.open(directory / "service.log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    for standard in (1, 2):
+        os.dup2(log, standard)
+    if defect is not None:
+        serve_defect(defect, arguments)
+    else:
+        serve(settings_of(arguments), APPLICATION)
 
 
 def _ready(url: str) -> str:
@@ -83,7 +120,7 @@ def _ready(url: str) -> str:
 
 def script_of(directory: Path, check: str) -> Path | None:
     """The replay that a run in a directory left for a check, if it left one."""
-    script = directory / "mlready-report" / "replays" / check / "replay.py"
+    script = directory / REPORT / REPLAYS / check / "replay.py"
     return script if script.exists() else None
 
 
