@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from pytest_mlready.catalogue import check
@@ -11,12 +11,13 @@ from pytest_mlready.checks import replays
 from pytest_mlready.finding import Finding, Measurement, Status, failed, inconclusive, passed
 from pytest_mlready.measure.agreement import SINGLE_TOLERANCE, difference, span_of
 from pytest_mlready.records import Answered, Answers, BadItem, BadItems, Exchange, Identity, NotStrictJSON, Prediction
-from pytest_mlready.replay import Replay
+from pytest_mlready.replay import Expect, Replay
 from pytest_mlready.settings import Settings
 
 CANARIES = 7
 OFTEN = 60
 AGAIN = 20
+COMPARED = 10
 UNSTEADY = 0.2
 """So many of the repeats differ that nothing can be compared with anything."""
 
@@ -128,14 +129,14 @@ def batch_equals_single(answers: Answers) -> Finding:
     wrong = [(single, batch, at, what) for single, batch, at, what in compared if what is not None]
     measured = Measurement(len(wrong), "1", n=len(compared), limit=0)
     if wrong:
-        single, batch, at, what = wrong[0]
+        _, batch, at, what = wrong[0]
         if len(wrong) <= 3 * _unsteadiness(answers) * len(compared):
             return inconclusive(f"{len(wrong)} of {len(compared)} rows differ, as repeats do: see fuzz.deterministic")
         return failed(
             f"batch: {batch.exchange.case}: row {at} of the batch differs from the same row alone: {what}; "
             f"{len(wrong)} of {len(compared)} rows differ",
             measured,
-            script=replays.compared(single.exchange, batch.exchange, rows=(0, at)),
+            script=_alone_and_together(answers, wrong),
         )
     if not compared:
         return inconclusive("no batch and single answer could be read: see fuzz.well_formed_answers", measured)
@@ -292,6 +293,18 @@ def _became(exchange: Exchange) -> str:
 def _outcomes(exchanges: list[Exchange]) -> str:
     counted = Counter(one.outcome for one in exchanges)
     return ", ".join(f"{count} × {outcome}" for outcome, count in counted.most_common(4)) or "none asked"
+
+
+def _alone_and_together(answers: Answers, wrong: Sequence[tuple[Answered, Answered, int, str | None]]) -> Replay:
+    """The rows of the first batch that went wrong, each alone, then the batch: what is asked before may matter."""
+    batch = wrong[0][1]
+    shown = {at: single.exchange for single, one, at, _ in wrong[::-1] if one is batch}
+    alone = answers.mixed if batch is answers.mixed_batch else answers.singles
+    singles = replays.distinct([*alone, *(single for single, one, _, _ in wrong if one is batch)], len(batch.rows))
+    place = {one.request_body: at for at, one in enumerate(singles)}
+    pairs = [(place.get(one.request_body), at) for at, one in sorted(shown.items())][:COMPARED]
+    expects = [Expect("same", (own, len(singles)), {"rows": (0, at)}) for own, at in pairs if own is not None]
+    return Replay(tuple(map(replays.request_of, [*singles, batch.exchange])), tuple(expects))
 
 
 def _whole(batch: Answered) -> Replay:

@@ -9,6 +9,7 @@ from typing import Any
 from pytest_mlready.evidence.asking import asked_of, decoded_batch, decoded_one, predict
 from pytest_mlready.evidence.context import Context
 from pytest_mlready.evidence.mixed_rows import mixed_rows
+from pytest_mlready.measure.agreement import difference
 from pytest_mlready.records import Answered, BatchSizes, Row
 from pytest_mlready.service.transport import Transport
 
@@ -24,7 +25,10 @@ def made_with(context: Context) -> Mapping[str, Any]:
 
 
 def gather(context: Context) -> BatchSizes:
-    """Ask the pool singly, then batches from small to large until one is refused or time is up, then singly again."""
+    """Ask the pool singly, then batches from small to large until one is refused or time is up, then singly again.
+
+    The first batch that is answered otherwise is asked again with sample rows only, which people know.
+    """
     rng = context.rng("batch sizes")
     rows = _pool(context)
     cap = context.settings.contract.max_batch_rows
@@ -33,8 +37,9 @@ def gather(context: Context) -> BatchSizes:
     with context.target.transport() as transport:
         until = time.monotonic() + context.budget_s
         before = _singly(context, transport, rows, until)
-        known = range(len(before))
-        route = context.target.mapping.batch_route
+        # A mix of two valid rows may be none: a service that compares columns refuses it, and any batch that holds it.
+        known = [at for at, one in enumerate(before) if one.exchange.ok] or list(range(len(before)))
+        route, shown, samples = context.target.mapping.batch_route, False, min(len(before), _samples(context))
         for size in SIZES if route is not None else ():
             if size > (cap or size) or (batches and time.monotonic() > until):
                 break
@@ -44,6 +49,9 @@ def gather(context: Context) -> BatchSizes:
                 refused_at = size
                 break
             batches.append(batch)
+            if not shown and _differs(before, batch):
+                shown = True
+                batches.append(_together(context, transport, rows, [at % samples for at in drawn]))
         after = _singly(context, transport, rows[: len(before)], until + context.budget_s / 4)
     return BatchSizes((*before, *after), tuple(batches), cap, refused_at)
 
@@ -51,8 +59,21 @@ def gather(context: Context) -> BatchSizes:
 def _pool(context: Context) -> list[Row]:
     """Distinct rows whose answers differ as far as the samples allow: samples and mixes of them."""
     rng = context.rng("pool of rows")
-    samples = rng.sample(context.rows, min(POOL // 2, len(context.rows)))
+    samples = rng.sample(context.rows, _samples(context))
     return [*samples, *mixed_rows(context.rows, POOL - len(samples), rng)]
+
+
+def _samples(context: Context) -> int:
+    """How many of the pool's rows, its first, are samples."""
+    return min(POOL // 2, len(context.rows))
+
+
+def _differs(singles: Sequence[Answered], batch: Answered) -> bool:
+    """Whether a row of the batch is answered otherwise than alone."""
+    if len(batch.predictions) != len(batch.rows):
+        return False
+    pairs = [(singles[row].only, one) for row, one in zip(batch.rows, batch.predictions, strict=True)]
+    return any(alone is not None and difference(alone, one) is not None for alone, one in pairs)
 
 
 def _singly(context: Context, transport: Transport, rows: Sequence[Row], until: float) -> list[Answered]:

@@ -66,9 +66,15 @@ class Asker:
         elapsed = time.monotonic() - began
         return Exchange(request["case"], request["method"], request["path"], status, headers, answer, elapsed, failure)
 
+    def close(self) -> None:
+        """Close the connection that is kept."""
+        if self._kept is not None:
+            self._kept.close()
+
     def _kindly(self, request: Mapping[str, Any], body: bytes, *, keep: bool) -> Any:
-        used, self._kept = self._kept if keep else None, None
+        used = self._kept if keep else None
         if used is not None:
+            self._kept = None
             with contextlib.suppress(http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError):
                 return self._talk(used, request, body, keep=keep)
         return self._talk(self._connected(), request, body, keep=keep)

@@ -8,6 +8,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,10 @@ class Player:
         return self._heard
 
     def _one_by_one(self) -> None:
-        asker = self._new()
+        with closing(self._new()) as asker:
+            self._rounds(asker)
+
+    def _rounds(self, asker: Asker) -> None:
         for turn in range(self._plan["rounds"]):
             for at in self._plan["order"]:
                 if time.monotonic() > self._until:
@@ -62,9 +66,9 @@ class Player:
                     return
 
     def _all_at_once(self) -> None:
-        order, asker = self._plan["order"], self._new()
-        for at in [*order, *order]:
-            if not self._ask(asker, at, keep=True):
+        order = self._plan["order"]
+        with closing(self._new()) as asker:
+            if not all(self._ask(asker, at, keep=True) for at in [*order, *order]):
                 return
         meeting = threading.Barrier(len(order))
 
@@ -79,6 +83,7 @@ class Player:
                 pass
             finally:
                 meeting.abort()
+                own.close()
 
         threads = [threading.Thread(target=connection, args=(at,)) for at in order]
         for thread in threads:

@@ -138,7 +138,8 @@ def edits_shown(script: Path, faults: Sequence[int]) -> int | None:
 def _edits(directory: Path, request: Mapping[str, Any]) -> int:
     body = (directory / request["body"]).read_bytes() if request["body"] else b""
     with contextlib.suppress(ValueError, KeyError, TypeError):
-        row: list[float] = json.loads(_unframed(request, body))["features"]
+        held = json.loads(_unframed(request, body))["features"]
+        row = [held[name] for name in _columns()] if isinstance(held, dict) else held
         return min(len([a for a, b in zip_longest(row, sample) if a != b]) for sample in _samples())
     return 0
 
@@ -153,8 +154,15 @@ def _unframed(request: Mapping[str, Any], body: bytes) -> bytes:
     return body
 
 
-@cache
 def _samples() -> list[list[float]]:
+    return [[float(row[name]) for name in _columns()] for row in _table()]
+
+
+def _columns() -> list[str]:
+    return [name for name in _table()[0] if name != "diagnosis"]
+
+
+@cache
+def _table() -> list[dict[str, str]]:
     with (ROOT / "data" / "sample.csv").open(newline="") as file:
-        rows = [{name: cell for name, cell in row.items() if name != "diagnosis"} for row in csv.DictReader(file)]
-    return [[float(cell) for cell in row.values()] for row in rows]
+        return list(csv.DictReader(file))
