@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_mlready.evidence.asking import asked_of, predict
 from pytest_mlready.evidence.extreme_rows import ExtremeRow, declared_bounds, ordinary_row, singly, together
+from pytest_mlready.evidence.mixed_rows import mixed_rows
 from pytest_mlready.records import BatchTimes, Exchange, Row, Scaling, SlowRow
 
 if TYPE_CHECKING:
@@ -107,26 +108,31 @@ def _batches(context: Context, transport: Transport, until: float) -> tuple[Batc
     if mapping.batch_route is None:
         return None, None
     chosen: tuple[int, Exchange] | None = None
+    rows, mixed = _rows(context.rows, 3 * SIZES[-1]), False
     for size in SIZES:
         if 3 * size > (cap or 3 * size):
             break
-        exchange = _ask(context, transport, _rows(context.rows, 3 * size))
+        exchange = _ask(context, transport, rows[: 3 * size])
+        if exchange.status in range(400, 500) and not mixed:
+            rows, mixed = _mixes(context, 3 * SIZES[-1]), True
+            exchange = _ask(context, transport, rows[: 3 * size])
         if not exchange.ok:
             if chosen is None:
                 return None, f"{exchange.case} was answered {exchange.outcome}"
             break
         chosen = size, exchange
-        if exchange.elapsed_s > LONG_S and _ask(context, transport, _rows(context.rows, 3 * size)).elapsed_s > LONG_S:
+        if exchange.elapsed_s > LONG_S and _ask(context, transport, rows[: 3 * size]).elapsed_s > LONG_S:
             break
     if chosen is None:
         return None, f"the declared cap of {cap} rows leaves no two sizes to compare"
-    return _rounds(context, transport, *chosen, until)
+    size, exchange = chosen
+    return _rounds(context, transport, rows[: 3 * size], exchange, until)
 
 
 def _rounds(
-    context: Context, transport: Transport, size: int, exchange: Exchange, until: float
+    context: Context, transport: Transport, rows: Sequence[Row], exchange: Exchange, until: float
 ) -> tuple[BatchTimes | None, str | None]:
-    rows = _rows(context.rows, 3 * size)
+    size = len(rows) // 3
     parts = [rows[at : at + size] for at in range(0, 3 * size, size)]
     three: list[float] = []
     whole: list[float] = []
@@ -166,3 +172,9 @@ def _rows(rows: Sequence[Row], count: int) -> list[Row]:
         column, other = columns[lap % len(columns)], (own + lap) % len(rows)
         made.append({**rows[own], column: rows[other][column]})
     return made
+
+
+def _mixes(context: Context, count: int) -> list[Row]:
+    """Rows between two samples each, for a service that compares columns and so refuses values of another row."""
+    made = mixed_rows(context.rows, count, context.rng("mixes for batches")) or list(context.rows)
+    return [made[at % len(made)] for at in range(count)]

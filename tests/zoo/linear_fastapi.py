@@ -1,5 +1,7 @@
 """FastAPI with a strict, bounded schema: a logistic regression over 30 numbers, singly and in batches.
 
+It compares columns: what is worst in a row cannot be less than the mean of the same.
+
 `python -m tests.zoo.linear_fastapi --port 8000`
 """
 
@@ -13,7 +15,7 @@ import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from sklearn.datasets import load_breast_cancer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -22,7 +24,16 @@ from sklearn.preprocessing import StandardScaler
 VERSION = "linear-1"
 MOST_ROWS = 1000
 Value = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=-1e6, le=1e6)]
-Features = Annotated[list[Value], Field(min_length=30, max_length=30)]
+
+
+def consistent(features: list[float]) -> list[float]:
+    """Ten means come first, the ten worst values of the same last."""
+    if any(worst < mean for mean, worst in zip(features[:10], features[20:], strict=True)):
+        raise ValueError("a worst value is below its mean")
+    return features
+
+
+Features = Annotated[list[Value], Field(min_length=30, max_length=30), AfterValidator(consistent)]
 
 
 class Row(BaseModel):
