@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import pairwise
 
 from pytest_mlready.catalogue import check
+from pytest_mlready.checks import replays
 from pytest_mlready.finding import Finding, Measurement, Status, failed, inconclusive, passed
 from pytest_mlready.records import Corpus
 from pytest_mlready.records.corpus import MEMORY_EVERY
+from pytest_mlready.replay import Expect, Replay
 
-MOST_BYTES = 64 * 1024
-"""Growth by so much a request is more than a request: an hour at 100 requests a second leaves 22 GB."""
-LEAST_GROWTH = 16 * 1024 * 1024
+ROUNDS = 5
+"""Of a replay, with so many requests in each as a window has."""
+MOST_BYTES = 96 * 1024
+"""Growth by so much an answer is more than a row and its answer: an hour at 100 requests a second leaves 34 GB."""
+LEAST_GROWTH = 8 * 1024 * 1024
 """Less in all may be tables that fill once, or a heap that finds its size."""
-FEWEST_WINDOWS = 4
+FEWEST_WINDOWS = 3
+FEWEST_ANSWERS = 3
+"""Refused rows leave nothing: a stretch with fewer answers says nothing."""
 
 
 @check(
@@ -30,14 +37,30 @@ def memory_steady(corpus: Corpus) -> Finding:
     """
     if not corpus.memory:
         return Finding(Status.NOT_APPLICABLE, "the service was not started by the run, which cannot see its memory")
-    grown = [(after - before) / MEMORY_EVERY for before, after in pairwise(corpus.memory)]
-    if len(grown) < FEWEST_WINDOWS:
+    windows = list(_windows(corpus))
+    answered, whole = sum(count for _, count in windows), sum(size for size, _ in windows)
+    if len(windows) < FEWEST_WINDOWS:
         asked = len(corpus.cases)
         return inconclusive(f"memory was seen over {asked} requests, {FEWEST_WINDOWS * MEMORY_EVERY} are needed")
-    requests = MEMORY_EVERY * len(grown)
-    whole = corpus.memory[-1] - corpus.memory[0]
-    measured = Measurement(round(whole / requests), "B", n=requests, limit=MOST_BYTES)
+    grown = [size / count for size, count in windows]
+    measured = Measurement(round(whole / answered), "B", n=answered, limit=MOST_BYTES)
     if min(grown) > MOST_BYTES and whole > LEAST_GROWTH:
-        what = f"memory grew by {whole >> 20} MiB over {requests} requests, without a pause"
-        return failed(f"{what}: {min(grown) / 1024:.0f} to {max(grown) / 1024:.0f} KiB a request", measured)
-    return passed(f"memory grew by {max(0, whole) / requests / 1024:.1f} KiB a request over {requests}", measured)
+        what = f"memory grew by {whole >> 20} MiB over {answered} answers, without a pause"
+        return failed(f"{what}: {min(grown) / 1024:.0f} to {max(grown) / 1024:.0f} KiB an answer", measured)
+    return passed(f"memory grew by {max(0, whole) / answered / 1024:.1f} KiB an answer over {answered}", measured)
+
+
+def _windows(corpus: Corpus) -> Iterator[tuple[int, int]]:
+    """Growth in bytes and answers with a 2xx status, for each stretch of rows that had some."""
+    for at, (before, after) in enumerate(pairwise(corpus.memory)):
+        asked = corpus.cases[at * MEMORY_EVERY : (at + 1) * MEMORY_EVERY]
+        count = sum(one.answered.exchange.ok for one in asked)
+        if count >= FEWEST_ANSWERS:
+            yield after - before, count
+
+
+def _again(corpus: Corpus) -> Replay:
+    """A window's rows, round after round, with a look at the memory after each."""
+    requests = tuple(replays.request_of(one.answered.exchange) for one in corpus.cases[:MEMORY_EVERY])
+    told = {"limit": MOST_BYTES, "least": LEAST_GROWTH}
+    return Replay(requests, (Expect("steady", tuple(range(len(requests))), told),), rounds=ROUNDS)

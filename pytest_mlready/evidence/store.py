@@ -10,6 +10,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -107,18 +108,25 @@ def clear(directory: Path) -> None:
 
 def redacted(value: Any, secrets: tuple[str, ...]) -> Any:
     """The same record with every secret replaced, in texts and bytes alike."""
+    # The same few names and paths stand in each of a thousand exchanges: most texts were looked at before.
+    return _redacted(value, secrets, lru_cache(10_000)(partial(redact, secrets=secrets)))
+
+
+def _redacted(value: Any, secrets: tuple[str, ...], cut: Callable[[str], str]) -> Any:
+    if value is None or isinstance(value, int | float):
+        return value
     if isinstance(value, str):
-        return redact(value, secrets)
+        return cut(value)
     if isinstance(value, bytes):
         for secret in secrets:
             value = value.replace(secret.encode(), b"[redacted]")
         return value
     if isinstance(value, tuple):
-        return tuple(redacted(one, secrets) for one in value)
+        return tuple(_redacted(one, secrets, cut) for one in value)
     if isinstance(value, Mapping):
-        return {redacted(key, secrets): redacted(one, secrets) for key, one in value.items()}
+        return {_redacted(key, secrets, cut): _redacted(one, secrets, cut) for key, one in value.items()}
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        changed = {one.name: redacted(getattr(value, one.name), secrets) for one in dataclasses.fields(value)}
+        changed = {one.name: _redacted(getattr(value, one.name), secrets, cut) for one in dataclasses.fields(value)}
         return type(value)(**changed)
     return value
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pytest_mlready.records.probes import Answered
 
-MEMORY_EVERY = 30
+MEMORY_EVERY = 20
 
 
 @dataclass(frozen=True)

@@ -6,24 +6,36 @@ import pytest
 
 from pytest_mlready.checks.memory import memory_steady
 from pytest_mlready.finding import Status
-from pytest_mlready.records import Corpus
+from pytest_mlready.records import Corpus, Generated
+from tests.unit.records_made import answered
 
 MIB = 1024 * 1024
+ONE = Generated(0, {}, answered())
 
 
 @pytest.mark.parametrize(
     ("mib", "status", "words"),
     [
-        ((100, 106, 112, 118, 124), Status.FAIL, "24 MiB over 120 requests"),
-        ((100, 106, 112, 112, 124), Status.PASS, "204.8 KiB a request"),
-        ((100, 102, 104, 106, 108), Status.PASS, "68.3 KiB a request"),
-        ((100, 140, 140, 140, 140), Status.PASS, "341.3 KiB"),
-        ((100, 90, 95, 92, 91), Status.PASS, "0.0 KiB a request over 120"),
-        ((100, 106, 112, 118), Status.INCONCLUSIVE, "120 are needed"),
+        ((100, 106, 112, 118), Status.FAIL, "18 MiB over 60 answers"),
+        ((100, 106, 112, 118, 124), Status.FAIL, "307 to 307 KiB an answer"),
+        ((100, 106, 112, 112, 124), Status.PASS, "307.2 KiB an answer over 80"),
+        ((100, 101, 102, 103, 104), Status.PASS, "51.2 KiB an answer"),
+        ((100, 102, 104, 106), Status.PASS, "102.4 KiB an answer"),
+        ((100, 140, 140, 140, 140), Status.PASS, "512.0 KiB"),
+        ((100, 90, 95, 92, 91), Status.PASS, "0.0 KiB an answer over 80"),
+        ((100, 106, 112), Status.INCONCLUSIVE, "60 are needed"),
         ((), Status.NOT_APPLICABLE, "not started by the run"),
     ],
 )
 def test_growth_without_a_pause_fails(mib: tuple[int, ...], status: Status, words: str) -> None:
-    found = memory_steady(Corpus((), (), memory=tuple(one * MIB for one in mib)))
+    found = memory_steady(Corpus((), 80 * (ONE,), memory=tuple(one * MIB for one in mib)))
     assert found.status is status
     assert words in found.summary
+
+
+def test_refused_rows_leave_nothing_and_are_not_counted() -> None:
+    refused = Generated(0, {}, answered(status=422))
+    cases = (*(5 * (ONE,) + 15 * (refused,)) * 3, *20 * (refused,))
+    found = memory_steady(Corpus((), cases, memory=tuple(one * MIB for one in (100, 103, 106, 109, 109))))
+    assert found.status is Status.FAIL
+    assert "9 MiB over 15 answers" in found.summary
