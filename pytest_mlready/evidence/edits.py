@@ -21,7 +21,7 @@ STEPS = 4
 OUTSIDE = 8
 """Columns that get values outside of what the samples span, where a reference can tell what is right."""
 DECLARED_ROWS = 5
-"""Rows in which a declared column is edited; other columns are edited in one."""
+"""Rows in which a declared column is edited, by every step; other columns are edited once, in one row."""
 Cell = str | int | float | None
 
 
@@ -43,7 +43,9 @@ def gather(context: Context) -> Edits:
         for done, (at, column) in enumerate(places(declared, list(context.rows[0]), rows)):
             if done >= max(1, len(declared)) and time.monotonic() > until:
                 break
-            edits += [_edited(context, transport, at, column, value) for value in ladder(context.rows, column, at)]
+            steps = ladder(context.rows, column, at)
+            asked = steps if column in declared else steps[-1:]
+            edits += [_edited(context, transport, at, column, value) for value in asked]
         beyond, beyond_expected = _beyond(context, transport) if expected else ((), ())
     return Edits(originals, tuple(edits), expected, beyond, beyond_expected)
 
