@@ -20,6 +20,7 @@ Holds = Literal[
     "within",  # the prediction lies between two bounds
     "equals",  # the prediction is the expected one
     "faster",  # is answered in less than a limit, at best
+    "steady",  # memory does not grow by more than a limit a request, round after round
     "linear",  # three parts, then the whole: the exponent of time over rows is below a limit
 ]
 
@@ -47,7 +48,7 @@ class Expect:
 
     `of` are positions in the replay's `requests`. `told` has the rest, by what must hold: `rows` (the number of
     predictions, or the places that are compared), `lenient` (a refusal, or no answer, is right as well), `low`,
-    `high`, `limit`, `score`, `expected`, `tolerance`, `schema`.
+    `high`, `limit`, `least`, `score`, `expected`, `tolerance`, `schema`.
     """
 
     holds: Holds

@@ -296,11 +296,11 @@ def _outcomes(exchanges: list[Exchange]) -> str:
 
 
 def _alone_and_together(answers: Answers, wrong: Sequence[tuple[Answered, Answered, int, str | None]]) -> Replay:
-    """The rows of the first batch that went wrong, each alone, then the batch: what is asked before may matter."""
+    """Every row alone, then the batch that went wrong: what was asked before it may be what matters."""
     batch = wrong[0][1]
     shown = {at: single.exchange for single, one, at, _ in wrong[::-1] if one is batch}
-    alone = answers.mixed if batch is answers.mixed_batch else answers.singles
-    singles = replays.distinct([*alone, *(single for single, one, _, _ in wrong if one is batch)], len(batch.rows))
+    alone = [*answers.singles, *(answers.mixed if batch is answers.mixed_batch else ())]
+    singles = replays.distinct(alone, len(alone))
     place = {one.request_body: at for at, one in enumerate(singles)}
     pairs = [(place.get(one.request_body), at) for at, one in sorted(shown.items())][:COMPARED]
     expects = [Expect("same", (own, len(singles)), {"rows": (0, at)}) for own, at in pairs if own is not None]

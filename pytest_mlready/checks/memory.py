@@ -46,7 +46,8 @@ def memory_steady(corpus: Corpus) -> Finding:
     measured = Measurement(round(whole / answered), "B", n=answered, limit=MOST_BYTES)
     if min(grown) > MOST_BYTES and whole > LEAST_GROWTH:
         what = f"memory grew by {whole >> 20} MiB over {answered} answers, without a pause"
-        return failed(f"{what}: {min(grown) / 1024:.0f} to {max(grown) / 1024:.0f} KiB an answer", measured)
+        what = f"scaling: {what}: {min(grown) / 1024:.0f} to {max(grown) / 1024:.0f} KiB an answer"
+        return failed(what, measured, script=_again(corpus))
     return passed(f"memory grew by {max(0, whole) / answered / 1024:.1f} KiB an answer over {answered}", measured)
 
 
@@ -60,7 +61,8 @@ def _windows(corpus: Corpus) -> Iterator[tuple[int, int]]:
 
 
 def _again(corpus: Corpus) -> Replay:
-    """A window's rows, round after round, with a look at the memory after each."""
-    requests = tuple(replays.request_of(one.answered.exchange) for one in corpus.cases[:MEMORY_EVERY])
+    """Rows that are answered, round after round, with a look at the memory after each."""
+    answered = [one.answered.exchange for one in corpus.cases if one.answered.exchange.ok]
+    requests = tuple(map(replays.request_of, answered[:MEMORY_EVERY]))
     told = {"limit": MOST_BYTES, "least": LEAST_GROWTH}
     return Replay(requests, (Expect("steady", tuple(range(len(requests))), told),), rounds=ROUNDS)

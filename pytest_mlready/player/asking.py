@@ -36,7 +36,7 @@ class Asker:
     def __init__(self, plan: Mapping[str, Any], directory: Path, url: str) -> None:
         parts = urlsplit(url if "://" in url else f"http://{url}")
         self._secure = parts.scheme == "https"
-        self._address = parts.hostname or "", parts.port or (443 if self._secure else 80)
+        self._address = parts.hostname or "", port_of(url)
         self._host, self._prefix = parts.netloc, parts.path.rstrip("/")
         self._requests = plan["requests"]
         self._bodies = [(directory / one["body"]).read_bytes() if one["body"] else b"" for one in self._requests]
@@ -155,6 +155,12 @@ class Asker:
             if how.get("ends") == "reset":
                 connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             return heard
+
+
+def port_of(url: str) -> int:
+    """The port that a URL means."""
+    parts = urlsplit(url if "://" in url else f"http://{url}")
+    return parts.port or (443 if parts.scheme == "https" else 80)
 
 
 def _environment(name: str, variable: str) -> str:

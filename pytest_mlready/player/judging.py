@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from pytest_mlready.measure.agreement import TOLERANCE, difference
@@ -14,6 +15,7 @@ from pytest_mlready.records.exchange import Exchange, NotStrictJSON
 
 NOT_IMPLEMENTED = 501
 NOISE = 1e-9
+FEWEST_LOOKS = 3
 
 
 class CannotSay(Exception):
@@ -171,9 +173,19 @@ def linear(told: Mapping[str, Any], *parts_and_whole: Sequence[Heard]) -> Judgem
     return what, shown if exponent > told["limit"] else None
 
 
+def steady(told: Mapping[str, Any], *several: Sequence[Heard]) -> Judgement:
+    seen = [one for one in told["memory"] if one is not None]
+    if len(seen) < FEWEST_LOOKS:
+        raise CannotSay("memory is seen on the machine where the service runs only, and under Linux")
+    grown = [(after - before) / len(several) for before, after in pairwise(seen)]
+    shown = f"{min(grown) / 1024:.0f} to {max(grown) / 1024:.0f} KiB in each of {len(grown)} rounds"
+    grows = min(grown) > told["limit"] and seen[-1] - seen[0] > told["least"]
+    return f"and {len(several) - 1} more: memory must not grow with each request", shown if grows else None
+
+
 JUDGES: Mapping[str, Callable[..., Judgement]] = {
     one.__name__: one
-    for one in (refused, survived, well_formed, alike, same, vary, ordered, within, equals, faster, linear)
+    for one in (refused, survived, well_formed, alike, same, vary, ordered, within, equals, faster, linear, steady)
 }
 
 

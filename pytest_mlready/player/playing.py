@@ -7,13 +7,14 @@ import json
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from pytest_mlready.player.asking import Asker, NotSet
+from pytest_mlready.player.asking import Asker, NotSet, port_of
 from pytest_mlready.player.judging import JUDGES, CannotSay, Heard, decoded
+from pytest_mlready.player.memory import resident_bytes
 from pytest_mlready.protocols.json_mapping import JsonMapping
 
 LONGEST_S = 60.0
@@ -29,11 +30,12 @@ def main(directory: Path, arguments: list[str] | None = None) -> int:
         parser.error("the URL of the service is needed: none was known when this was written")
     print(f"{plan['check']} at {url}\nfound: {plan['says']}")
     try:
-        heard = Player(plan, directory, url).play()
+        player = Player(plan, directory, url)
+        heard = player.play()
     except NotSet as missing:
         print(missing)
         return 2
-    return told(plan, heard)
+    return told(plan, heard, player.memory)
 
 
 class Player:
@@ -44,6 +46,7 @@ class Player:
         self._mapping = JsonMapping(**plan["mapping"])
         self._heard: dict[int, list[Heard]] = defaultdict(list)
         self._until = time.monotonic() + LONGEST_S
+        self.memory: list[int | None] = []
 
     def play(self) -> Mapping[int, list[Heard]]:
         """All answers. It ends early when a request gets no answer: what comes after would wait for its own, too."""
@@ -58,12 +61,14 @@ class Player:
             self._rounds(asker)
 
     def _rounds(self, asker: Asker) -> None:
+        self._look_at_memory()
         for turn in range(self._plan["rounds"]):
             for at in self._plan["order"]:
                 if time.monotonic() > self._until:
                     return
                 if not self._ask(asker, at, keep=turn % 2 == 1) and self._plan["requests"][at]["rude"] is None:
                     return
+            self._look_at_memory()
 
     def _all_at_once(self) -> None:
         order = self._plan["order"]
@@ -91,6 +96,10 @@ class Player:
         for thread in threads:
             thread.join()
 
+    def _look_at_memory(self) -> None:
+        if any(one["holds"] == "steady" for one in self._plan["expects"]):
+            self.memory.append(resident_bytes(port_of(self._url)))
+
     def _new(self) -> Asker:
         return Asker(self._plan, self._directory, self._url)
 
@@ -100,7 +109,7 @@ class Player:
         return one.exchange.status is not None
 
 
-def told(plan: Mapping[str, Any], heard: Mapping[int, list[Heard]]) -> int:
+def told(plan: Mapping[str, Any], heard: Mapping[int, list[Heard]], memory: Sequence[int | None] = ()) -> int:
     """Print what was compared, and return the exit code."""
     if not any(one.exchange.status is not None for answers in heard.values() for one in answers):
         refused = {one.exchange.failure for answers in heard.values() for one in answers} == {"refused"}
@@ -114,7 +123,7 @@ def told(plan: Mapping[str, Any], heard: Mapping[int, list[Heard]]) -> int:
         try:
             if not all(asked):
                 raise CannotSay(f"{case}: was not asked, because an answer before it did not come")
-            what, wrong = JUDGES[expect["holds"]](expect["told"], *asked)
+            what, wrong = JUDGES[expect["holds"]]({**expect["told"], "memory": memory}, *asked)
         except CannotSay as missing:
             unsaid += 1
             print(f"  {'?':<6} {number}. {missing}")

@@ -19,6 +19,7 @@ PLAYER = (
     "player/asking.py",
     "player/judging.py",
     "player/documented.py",
+    "player/memory.py",
     "measure/agreement.py",
     "protocols/json_mapping.py",
     "records/exchange.py",
