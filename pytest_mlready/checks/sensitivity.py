@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from itertools import pairwise
 
 from pytest_mlready.catalogue import check
 from pytest_mlready.checks import replays
-from pytest_mlready.finding import Finding, Measurement, failed, inconclusive, passed
+from pytest_mlready.finding import Finding, Measurement, Status, failed, inconclusive, passed
 from pytest_mlready.measure.agreement import difference
 from pytest_mlready.records import Answered, Answers, Edit, Edits, Prediction
 from pytest_mlready.replay import Replay
@@ -76,6 +76,8 @@ def declared_relations(edits: Edits, settings: Settings) -> Finding:
         summary = f"relation: {what}; {len(broken)} of {len(judged)} relations are broken"
         return failed(summary, measured, details=tuple(how or "" for how, _ in broken[1:20]), script=shown)
     if not judged:
+        if replace(relations, active=(), score=None) == Relations(tolerance=relations.tolerance):
+            return Finding(Status.NOT_APPLICABLE, "no relation is declared but active columns: see fuzz.input_matters")
         return inconclusive("no answer could be compared: see fuzz.well_formed_answers", measured)
     return passed(f"{len(judged)} declared relations hold", measured)
 

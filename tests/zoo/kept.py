@@ -40,7 +40,11 @@ ZOO: tuple[Kept, ...] = (
         "linear_fastapi",
         {"relations": {"score": "malignant", "increasing": ["worst radius", "worst texture"]}},
     ),
-    Kept("tree_fastapi", {"relations": {"active": ["proline", "flavanoids"]}}),
+    Kept(
+        "tree_fastapi",
+        {"relations": {"active": ["proline", "flavanoids"]}},
+        {"fuzz.declared_relations": "no relation is declared but active columns"},
+    ),
     Kept(
         "imputing_starlette",
         {"inputs": {"missing": "accept"},

@@ -122,3 +122,8 @@ class TestDeclaredRelations:
     def test_nothing_to_compare_decides_nothing(self) -> None:
         broken = (answered(0, status=500),)
         assert self.judge(Edits(broken, ()), increasing=["age"]).status is Status.INCONCLUSIVE
+
+    def test_active_columns_alone_are_for_another_check(self) -> None:
+        found = self.judge(Edits(SINGLES, ()), active=["age"])
+        assert found.status is Status.NOT_APPLICABLE
+        assert "fuzz.input_matters" in found.summary
