@@ -1,19 +1,18 @@
-"""Two clients that look for a service's fault, and what each found, asked and cost: our fuzzing, and Schemathesis.
+"""Our fuzzing as a client that looks for a service's fault, and what any client found, asked and cost.
 
-Both meet the same service, each on an instance of its own that nobody asked before. Requests are those that the service
-logged. CPU seconds are the client's alone: of ours the pytest process, whose service is a child that is not counted.
+Every client meets the same service, each on an instance of its own that nobody asked before. Requests are those that
+the service logged. CPU seconds are the client's alone: of ours the pytest process, whose service is a child that is not
+counted.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -26,8 +25,6 @@ from tests.defects.judging import MODEL, ROOT, environment
 
 MODELS = ROOT / "models"
 LONGEST_S = 300
-PEER_PATHS = "^/(predict|predict/batch|model/info|health)$"
-"""What our fuzzing asks. The service has two dozen further operations, on which the peer would spend its time."""
 READY_S = 30.0
 OFFLINE = """from math import exp
 
@@ -55,6 +52,7 @@ class Found:
         cpu_s: of the whole process, start-up included.
         search_cpu_s: without the start-up, which ends when the service is known; None where that cannot be told.
         first_s: from the begin of the search to the first finding; None if there was none.
+        moments: the same for each of the causes, where it is known.
     """
 
     causes: Mapping[str, str]
@@ -63,6 +61,13 @@ class Found:
     cpu_s: float
     search_cpu_s: float | None
     first_s: float | None
+    moments: Mapping[str, float] = field(default_factory=dict)
+
+    def but(self, usual: Mapping[str, str]) -> Found:
+        """The same without causes that are named of the healthy service, too."""
+        causes = {name: why for name, why in self.causes.items() if name not in usual}
+        moments = {name: at for name, at in self.moments.items() if name not in usual}
+        return replace(self, causes=causes, moments=moments, first_s=min(moments.values(), default=None))
 
     def plain(self) -> dict[str, Any]:
         """For JSON."""
@@ -101,24 +106,7 @@ def ours(service: str, directory: Path, *, seed: int = 1) -> Found:
         raise RuntimeError(f"no report was written\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
     red = {one["id"]: one["reason"] for one in json.loads(report.read_text())["checks"] if one["status"] == "fail"}
     times = json.loads((directory / "stopwatch.json").read_text())
-    return Found(red, _logged(directory / "mlready-report/instances/main/service.log"), **times)
-
-
-def peer(service: str, directory: Path, executable: str, *, seed: int = 1) -> Found:
-    """A run of Schemathesis at its defaults, with the events written to a file, which tells when it found what."""
-    events = directory / "events.ndjson"
-    with _serving(service, directory) as instance:
-        command = [executable, "run", f"{instance.url}/openapi.json", f"--seed={seed}", "--no-color"]
-        command += ["--include-path-regex", PEER_PATHS, "--report=ndjson", f"--report-ndjson-path={events}"]
-        began = time.time()
-        with (directory / "printed.txt").open("wb") as printed:
-            process = subprocess.Popen(command, cwd=directory, stdout=printed, stderr=printed)
-            _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        wall_s, cpu_s = time.time() - began, usage.ru_utime + usage.ru_stime
-        red, first_at = _failures(events)
-        first_s = None if first_at is None else first_at - began
-        return Found(red, _logged(instance.log_path), wall_s, cpu_s, None, first_s)
+    return Found(red, logged(directory / "mlready-report/instances/main/service.log"), **times)
 
 
 def _checklist(service: str) -> str:
@@ -155,7 +143,7 @@ def _linear() -> dict[str, Any]:
 
 
 @contextmanager
-def _serving(service: str, directory: Path) -> Iterator[Instance]:
+def serving(service: str, directory: Path) -> Iterator[Instance]:
     """A service that nobody asked yet but whether it is ready."""
     instance = start(
         _command(service),
@@ -179,28 +167,7 @@ def _is_ready(url: str) -> bool:
         return False
 
 
-def _logged(log: Path) -> int:
+def logged(log: Path) -> int:
     """How many requests a service has logged; probes of its readiness are not counted."""
     lines = log.read_bytes().splitlines()
     return sum(b'"route":' in line and b'"route":"/health/ready"' not in line for line in lines)
-
-
-def _failures(events: Path) -> tuple[dict[str, str], float | None]:
-    """The titles of what the peer reports, by operation, and when the first of them happened."""
-    red: dict[str, str] = {}
-    first: float | None = None
-    for line in events.read_bytes().splitlines() if events.exists() else []:
-        event = json.loads(line)
-        for recorder, case, made in _checked(event.get("ScenarioFinished", {}).get("recorder", {})):
-            if made["status"] != "failure":
-                continue
-            failure = made["failure_info"]["failure"]
-            at = recorder["interactions"][case]["timestamp"]
-            first = at if first is None else min(first, at)
-            red.setdefault(f"{failure['title']} ({recorder['label']})", failure["message"])
-    return red, first
-
-
-def _checked(recorder: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], str, Mapping[str, Any]]]:
-    for case, judged in recorder.get("checks", {}).items():
-        yield from ((recorder, case, made) for made in judged)

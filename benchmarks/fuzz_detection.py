@@ -17,56 +17,22 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
-import statistics
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from fuzz_anchor import HELD_OUT, PLANTED
-from fuzz_clients import Found, ours, peer, searching
+from fuzz_clients import ours
+from fuzz_peer import peer
+from fuzz_totals import Row, missed_of, plain, totals_of
 
 from tests.defects.judging import HEALTHY
 from tests.defects.planting import declared
 
-LEAST_SHARE = 0.95
-MOST_REQUESTS = 1000
-MOST_WALL_S = 2.0
-MOST_CPU_S = 0.9
 QUICK = ("nan_500", "label_argmax", "cache_prefix", "h_every64", "h_chunk512")
-
-
-@dataclass(frozen=True)
-class Row:
-    """One service, and what each client made of it."""
-
-    name: str
-    defect: str
-    group: str
-    causes: frozenset[str]
-    ours: Found
-    peer: Found | None
-    of_peer: tuple[str, ...] = ()
-
-    @property
-    def found(self) -> bool:
-        """Whether the check that the defect was planted for failed."""
-        return not self.causes.isdisjoint(self.ours.causes)
-
-    @property
-    def verdict(self) -> str:
-        """The check that found it, or which should have."""
-        by = [one for one in self.ours.causes if one in self.causes]
-        return by[0] if by else f"NOT by {min(self.causes)}" if self.causes else ""
-
-    @property
-    def others(self) -> list[str]:
-        """Further checks that failed; of the healthy service, all."""
-        return [one for one in self.ours.causes if one != self.verdict]
 
 
 def main() -> int:
@@ -79,11 +45,11 @@ def main() -> int:
     for name, defect, group in services:
         rows.append(_row(name, defect, group, executable, rows[0] if rows else None))
         _print(rows[-1])
-    totals = _totals(rows)
+    totals = totals_of(rows)
     print(json.dumps(totals, indent=1))
     if options.json:
-        options.json.write_text(json.dumps({"rows": [_plain(row) for row in rows], "totals": totals}, indent=1))
-    missed = _missed(rows, totals)
+        options.json.write_text(json.dumps({"rows": [plain(row) for row in rows], "totals": totals}, indent=1))
+    missed = missed_of(rows, totals)
     print("\n".join(f"missed: {one}" for one in missed) or "every target is met")
     return int(bool(missed))
 
@@ -137,8 +103,9 @@ def _row(name: str, defect: str, group: str, executable: str | None, healthy: Ro
         return Row(name, defect, group, causes, own, None)
     with tempfile.TemporaryDirectory(prefix="peer-") as directory:
         other = peer(service, Path(directory), executable)
-    usual = healthy.peer.causes if healthy is not None and healthy.peer is not None else {}
-    return Row(name, defect, group, causes, own, other, tuple(one for one in other.causes if one not in usual))
+    if healthy is not None and healthy.peer is not None:
+        other = other.but(healthy.peer.causes)
+    return Row(name, defect, group, causes, own, other)
 
 
 def _print(row: Row) -> None:
@@ -146,76 +113,13 @@ def _print(row: Row) -> None:
     line = f"{row.name + ' ' + row.defect:<50.50} {row.verdict:<36} "
     line += f"{one.requests:>5} {one.wall_s:>5.1f} {one.cpu_s:>5.2f} {_seconds(one.first_s)}"
     if row.peer is not None:
-        told = ", ".join(row.of_peer) or "-"
+        told = ", ".join(row.peer.causes) or "-"
         line += f" | {row.peer.requests:>5} {row.peer.cpu_s:>5.1f} {_seconds(row.peer.first_s)}  {told}"
     print(line + (f"\n    also: {', '.join(row.others)}" if row.others else ""), flush=True)
 
 
 def _seconds(value: float | None) -> str:
     return f"{'-' if value is None else format(value, '.2f'):>6}"
-
-
-def _totals(rows: Sequence[Row]) -> dict[str, Any]:
-    """What the targets are about, for us and for the peer; costs are of all runs, the healthy one included."""
-    sick = [row for row in rows if row.group != HEALTHY]
-    own = [row.ours for row in rows]
-    found = sum(row.found for row in sick)
-    totals: dict[str, Any] = {
-        "defects": len(sick),
-        "checks": [one.id for one in searching()],
-        "ours": _costs(own, found),
-        "found": {
-            group: f"{sum(row.found for row in sick if row.group == group)} of {count}"
-            for group in dict.fromkeys(row.group for row in sick)
-            if (count := sum(row.group == group for row in sick))
-        },
-        "not found": [f"{row.name} ({row.defect})" for row in sick if not row.found],
-        "search CPU s a detected defect": round(sum(one.search_cpu_s or 0 for one in own) / max(1, found), 2),
-    }
-    peers = [row.peer for row in rows if row.peer is not None]
-    if peers:
-        totals["peer"] = _costs(peers, sum(bool(row.of_peer) for row in sick))
-        totals["found by the peer only"] = [row.name for row in sick if row.of_peer and not row.found]
-    return totals
-
-
-def _costs(found: Sequence[Found], detected: int) -> dict[str, Any]:
-    first = [one.first_s for one in found if one.first_s is not None]
-    return {
-        "found": detected,
-        "requests a run": round(statistics.mean(one.requests for one in found)),
-        "most requests": max(one.requests for one in found),
-        "wall s a run": round(statistics.mean(one.wall_s for one in found), 2),
-        "CPU s a detected defect": round(sum(one.cpu_s for one in found) / max(1, detected), 2),
-        "median s to the first finding": round(statistics.median(first), 2) if first else None,
-    }
-
-
-def _missed(rows: Sequence[Row], totals: dict[str, Any]) -> list[str]:
-    own, count = totals["ours"], totals["defects"]
-    missed = [f"{row.name}: {', '.join(row.others)} fails" for row in rows if row.group == HEALTHY and row.others]
-    if own["found"] < LEAST_SHARE * count:
-        missed.append(f"{own['found']} of {count} defects found by the right cause, at least {LEAST_SHARE:.0%} wanted")
-    for what, limit in (("requests a run", MOST_REQUESTS), ("wall s a run", MOST_WALL_S)):
-        if own[what] > limit:
-            missed.append(f"{own[what]} {what}, at most {limit} wanted")
-    if count and own["CPU s a detected defect"] > MOST_CPU_S:
-        missed.append(f"{own['CPU s a detected defect']} CPU s a detected defect, at most {MOST_CPU_S} wanted")
-    if only := totals.get("found by the peer only"):
-        missed.append(f"found by the peer only: {', '.join(only)}")
-    return missed
-
-
-def _plain(row: Row) -> dict[str, Any]:
-    other = None if row.peer is None else row.peer.plain()
-    about = {
-        "name": row.name,
-        "defect": row.defect,
-        "group": row.group,
-        "causes": sorted(row.causes),
-        "found": row.found,
-    }
-    return {**about, "ours": row.ours.plain(), "peer": other, "of the peer": list(row.of_peer)}
 
 
 if __name__ == "__main__":
