@@ -93,7 +93,19 @@ class Active:
             return
         self._signals.enter_context(_terminate_like_interrupt())
         self.outcome.open()
+        self._use_examples()
         terminal.report_progress(self.config, self.run)
+
+    def _use_examples(self) -> None:
+        """Plan again where no rows are declared: the service may publish some."""
+        if self.run.replay or self.run.rows:
+            return
+        try:
+            self.plan = self.outcome.plan = selecting.planned_again(self.run, self.selection)
+        except SettingsError as error:
+            selecting.report_unusable(self.config, str(error))
+            raise UsageError(f"mlready: {error}") from None
+        self.outcome.ledger.listed = self.plan.listed
 
     @hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:

@@ -10,6 +10,7 @@ from typing import cast
 
 from pytest import Config, Item, mark
 
+from pytest_mlready import found_rows
 from pytest_mlready import settings as settings_module
 from pytest_mlready.checklist import Plan, plan
 from pytest_mlready.collect import has_timeouts
@@ -74,16 +75,29 @@ def prepare(config: Config, selection: Selection) -> tuple[Run, Plan]:
     evidence = (Path(config.invocation_params.dir, replay) if replay else directory) / "evidence"
     if replay and not evidence.is_dir():
         raise SettingsError(f"--mlready-replay: {evidence} does not exist; give the report directory of an earlier run")
+    rows = read_rows(settings)
+    if replay or hasattr(config, "workerinput"):
+        settings, found = found_rows.kept(settings, evidence)
+        rows = rows or found
     run = Run(
         settings,
         profile,
         config.getoption("mlready_seed"),
-        read_rows(settings),
+        rows,
         directory,
         evidence,
         replay=bool(replay),
     )
+    if not rows and not replay:  # the target is not asked yet; `planned_again` knows what it publishes
+        plan(found_rows.assumed(settings), profile, named=selection.named)
+        return run, plan(settings, profile)
     return run, plan(settings, profile, named=selection.named)
+
+
+def planned_again(run: Run, selection: Selection) -> Plan:
+    """The plan of a run without declared rows, now that its target was asked for examples. Raises SettingsError."""
+    found_rows.find(run)
+    return plan(run.settings, run.profile, named=selection.named)
 
 
 def report_directory(config: Config) -> Path:

@@ -112,7 +112,8 @@ def _fields(mapping: JsonMapping, row: Row) -> Iterator[Bad]:
 
 
 def _batches(mapping: JsonMapping, rows: Sequence[Row], number: str | None) -> Iterator[Bad]:
-    good = [mapping.row_value(row) for row in rows[:3]]
+    three = [rows[at % len(rows)] for at in range(3)]
+    good = [mapping.row_value(row) for row in three]
     between = {"missing": ("null", None), "arity": ("a short row", good[1][:-1] if isinstance(good[1], list) else None)}
     for group, (case, wrong) in between.items():
         if group == "missing" or wrong is not None:
@@ -125,7 +126,7 @@ def _batches(mapping: JsonMapping, rows: Sequence[Row], number: str | None) -> I
         yield Bad("missing", f"batch: {mapping.batch_key} = null", _text({mapping.batch_key: None}), batch=True)
     if number is None:
         return
-    holed = mapping.encode_batch([rows[0], {**rows[1], number: HOLE}, rows[2]])
+    holed = mapping.encode_batch([three[0], {**three[1], number: HOLE}, three[2]])
     for group, literal in (("nan", "NaN"), ("nonfinite", "1e400"), ("coercion", '"1.5"'), ("coercion", "true")):
         body = holed.replace(_text(HOLE), literal.encode())
         yield Bad(group, f"batch: {literal} for {number} between good rows", body, batch=True)

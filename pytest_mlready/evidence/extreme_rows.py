@@ -62,6 +62,8 @@ def declared_bounds(openapi: OpenAPI | None, mapping: JsonMapping, columns: Sequ
         held = _at(_at(held, "properties"), mapping.row_key)
     if mapping.nested:
         held = _at(held, "items")
+    if mapping.item_key is not None:
+        held = _at(_at(held, "properties"), mapping.item_key)
     several = _at(held, "prefixItems") or []
     found: dict[str, Bounds] = {}
     for at, name in enumerate(columns):

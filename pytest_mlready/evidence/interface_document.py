@@ -96,7 +96,7 @@ def _answers(context: Context, openapi: OpenAPI, transport: Transport) -> Iterat
     if context.rows:
         yield ask_one(context, 0, transport=transport).exchange
         if context.target.mapping.batch_route is not None:
-            yield ask_batch(context, [0, 1, 2], transport=transport).exchange
+            yield ask_batch(context, [at % len(context.rows) for at in range(3)], transport=transport).exchange
     gets = [path for method, path in openapi.routes if method == "GET" and "{" not in path]
     for path in gets[:MAX_GETS]:
         if not any(_required(one) for one in _parameters(openapi, path)):

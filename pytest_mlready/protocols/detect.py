@@ -16,6 +16,7 @@ DECLARABLE = {
     "row": "row_key",
     "shape": "row_shape",
     "nested": "nested",
+    "item": "item_key",
     "batch_key": "batch_key",
     "batch_items": "batch_items",
     "prediction": "prediction_key",
@@ -36,6 +37,7 @@ _BATCH_KEYS = ("instances", "inputs", "rows", "items", "batch", "data", "feature
 _PREDICTIONS = ("prediction", "predictions", "predicted", "predict", "output", "outputs", "result", "results",
                 "label", "class", "score", "value", "y")  # fmt: skip
 _PROBABILITIES = ("probabilities", "probability", "proba", "scores")
+_SCALARS = frozenset({"string", "number", "integer", "boolean", "null"})
 _VERSIONS = ("model_version", "version")
 _IDS = ("request_id", "id")
 
@@ -67,14 +69,14 @@ def detect(openapi: OpenAPI | None, declared: Mapping[str, object], feature_name
         why = "which route predicts is not known" if openapi else "the service publishes no OpenAPI document"
         raise DetectError([(why, 'predict = "/predict"'), *([] if "row_key" in given else [_row_missing("/predict")])])
     facts: dict[str, Any] = {"predict_path": path}
+    schema = openapi.request_schema("POST", path) if openapi is not None else None
     if openapi is not None:
-        schema = openapi.request_schema("POST", path)
         facts |= _row_facts(openapi, schema, feature_names) if schema else {}
         facts |= _batch_facts(openapi, path, given, feature_names)
-    if "row_key" not in facts and str(path).rstrip("/").endswith("invocations"):
+    if "row_key" not in facts and not schema and str(path).rstrip("/").endswith("invocations"):
         facts |= {"row_key": "instances", "nested": True}  # MLflow documents no body
     if "row_key" not in given and "row_key" not in facts:
-        raise DetectError([_row_missing(str(path))])
+        raise DetectError([_row_missing(str(path), _why_no_row(openapi, str(path), feature_names))])
     nested = bool({**facts, **given}.get("nested"))
     facts |= _answer_facts(_ok_schema(openapi, str(path)), openapi, nested=nested)
     return JsonMapping(**{**facts, **given})
@@ -107,11 +109,16 @@ def learned(mapping: JsonMapping, body: Any, declared: Mapping[str, object] = {}
             facts["prediction_key"] = mapping.prediction_key if name is None else _into(name, body[name])
         else:
             facts["prediction_key"] = _into("", body)
-    if isinstance(body, Mapping):
+    inside = str(facts.get("prediction_key", mapping.prediction_key)).rpartition(".")[0]
+    for place in dict.fromkeys(("", inside)):
+        holder = found(body, place) if _there(body, place) else None
+        if not isinstance(holder, Mapping):
+            continue
         for field, names in keys.items():
-            name = _first(body, names)
-            if field not in given and name:
-                facts[field] = _into(name, body[name]) if _listed_by_row(body[name]) else name
+            name = _first(holder, names)
+            if field not in given and field not in facts and name:
+                key = f"{place}.{name}" if place else name
+                facts[field] = f"{key}.0" if _listed_by_row(holder[name]) else key
     return replace(mapping, **facts)
 
 
@@ -131,11 +138,23 @@ def _declared(declared: Mapping[str, object]) -> dict[str, Any]:
     return given
 
 
-def _row_missing(path: str) -> tuple[str, str]:
+def _row_missing(path: str, why: str = "") -> tuple[str, str]:
     return (
-        f"where a row goes in the body of {path} is not known",
+        f"where a row goes in the body of {path} is not known{why}",
         'row = "features"     # "" if the body itself is the row',
     )
+
+
+def _why_no_row(openapi: OpenAPI | None, path: str, names: Sequence[str]) -> str:
+    """What stands in the way, where it can be told."""
+    schema = None if openapi is None else openapi.request_schema("POST", path)
+    properties = _properties(openapi, schema) if openapi is not None else {}
+    if "dataframe_split" in properties:
+        return ": `dataframe_split` is not spoken here; use `dataframe_records` or `instances` if the service takes it"
+    strange = [name for name in names if name not in properties]
+    if strange and properties:
+        return f": it has no {', '.join(strange[:5])} (columns of the rows) but {', '.join(list(properties)[:10])}"
+    return ""
 
 
 def _predict_route(openapi: OpenAPI) -> str | None:
@@ -153,14 +172,16 @@ def _row_facts(openapi: OpenAPI, schema: Mapping[str, Any], names: Sequence[str]
     options = _options(openapi, schema)
     for option in options:
         if _is_array(option):
-            return {"row_key": None, **_held(openapi, option)}
+            return {"row_key": None, **_held(openapi, option, names)}
     for option in options:
         properties = option.get("properties")
         if not isinstance(properties, Mapping):
             continue
         if names and set(names) <= set(properties):
             return {"row_key": None, "row_shape": "object"}
-        key = _first(properties, _ROW_KEYS)
+        if not names and _all_scalars(openapi, option):
+            return {"row_key": None, "row_shape": "object"}
+        key = _row_key(openapi, properties)
         if key is None:
             arrays = [name for name in properties if any(map(_is_array, _options(openapi, properties[name])))]
             key = arrays[0] if len(arrays) == 1 else None
@@ -174,15 +195,47 @@ def _shape(openapi: OpenAPI, schema: object, names: Sequence[str]) -> dict[str, 
     options = _options(openapi, schema)
     arrays = [option for option in options if _is_array(option)]
     if arrays:
-        return min((_held(openapi, option) for option in arrays), key=lambda held: bool(held["nested"]))
+        return min((_held(openapi, option, names) for option in arrays), key=lambda held: bool(held["nested"]))
     return {"row_shape": "object", "nested": False}
 
 
-def _held(openapi: OpenAPI, array: Mapping[str, Any]) -> dict[str, Any]:
-    """An array's items: cells, so that it is a row; or arrays or objects, so that it is a list of rows."""
+def _all_scalars(openapi: OpenAPI, schema: Mapping[str, Any]) -> bool:
+    """Whether an object has scalar fields, and no required one that is not: then it is a row by itself."""
+    properties = schema["properties"]
+    required = schema.get("required")
+    scalar = {name for name in properties if _is_scalar(openapi, properties[name])}
+    return bool(scalar) and scalar.issuperset(required if isinstance(required, list) and required else properties)
+
+
+def _is_scalar(openapi: OpenAPI, schema: object) -> bool:
+    options = _options(openapi, schema)
+    kinds = {kind for one in options for kind in _kinds(one)}
+    return bool(kinds) and kinds <= _SCALARS
+
+
+def _kinds(schema: Mapping[str, Any]) -> list[str]:
+    kind = schema.get("type", "string" if "enum" in schema else None)
+    return [str(one) for one in kind] if isinstance(kind, list) else [str(kind)] if kind is not None else []
+
+
+def _row_key(openapi: OpenAPI, properties: Mapping[str, Any]) -> str | None:
+    """The property with a usual name that may hold a row, or rows: one that is a number or a text may not."""
+    return _first({name: one for name, one in properties.items() if not _is_scalar(openapi, one)}, _ROW_KEYS)
+
+
+def _held(openapi: OpenAPI, array: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    """An array's items: cells, so that it is a row; or arrays or objects, so that it is a list of rows.
+
+    An object is a row, unless it holds one at a key with a usual name.
+    """
     items = _options(openapi, array.get("items"))
     if any(map(_is_array, items)):
         return {"row_shape": "array", "nested": True}
+    for properties in (item["properties"] for item in items if isinstance(item.get("properties"), Mapping)):
+        key = None if names and set(names) <= set(properties) else _row_key(openapi, properties)
+        if key is not None:
+            inner = _shape(openapi, properties[key], names)
+            return {"row_shape": inner["row_shape"], "nested": True, "item_key": key}
     if any(item.get("type") == "object" or "properties" in item for item in items):
         return {"row_shape": "object", "nested": True}
     return {"row_shape": "array", "nested": False}
@@ -237,21 +290,31 @@ def _answer_facts(schema: Mapping[str, Any] | None, openapi: OpenAPI | None, *, 
     facts: dict[str, Any] = {}
     prediction = _first(properties, _PREDICTIONS)
     if prediction is not None:
-        inside = nested and any(map(_is_array, _options(openapi, properties[prediction])))
-        facts["prediction_key"] = f"{prediction}.0" if inside else prediction
-    elif any(map(_is_array, _options(openapi, schema))):
-        facts["prediction_key"] = "0"
+        arrays = [one for one in _options(openapi, properties[prediction]) if _is_array(one)] if nested else []
+        facts["prediction_key"] = f"{prediction}.0" if arrays else prediction
+        held = _properties(openapi, arrays[0].get("items") if arrays else properties[prediction])
+        if own := _answer_keys(held):
+            facts |= {field: f"{facts['prediction_key']}.{name}" for field, name in own.items()}
+            for field, name in _answer_keys(properties).items():
+                facts.setdefault(field, name)
+            return facts
+    elif listed := [one for one in _options(openapi, schema) if _is_array(one)]:
+        own = _answer_keys(_properties(openapi, listed[0].get("items")))
+        return {field: f"0.{name}" for field, name in own.items()} or {"prediction_key": "0"}
     elif nested:
         facts["prediction_key"] = "predictions.0"
-    for field, names in (
-        ("probabilities_key", _PROBABILITIES), ("version_key", _VERSIONS), ("request_id_key", _IDS)
-    ):  # fmt: skip
-        name = _first(properties, names)
-        if name is not None:
-            facts[field] = name
+    facts = {**_answer_keys(properties), **facts}
     if nested and "probabilities_key" in facts:
         facts["probabilities_key"] += ".0"
     return facts
+
+
+def _answer_keys(properties: Mapping[str, Any]) -> dict[str, str]:
+    """Where an answer has what, by the usual names of its properties."""
+    named = {"prediction_key": _PREDICTIONS, "probabilities_key": _PROBABILITIES, "version_key": _VERSIONS,
+             "request_id_key": _IDS}  # fmt: skip
+    found_names = {field: _first(properties, names) for field, names in named.items()}
+    return {field: name for field, name in found_names.items() if name is not None}
 
 
 def _ok_schema(openapi: OpenAPI | None, path: str) -> Mapping[str, Any] | None:
@@ -288,10 +351,16 @@ def _first(mapping: Mapping[str, Any], names: Sequence[str]) -> str | None:
 
 
 def _fits(body: Any, path: str) -> bool:
+    """Whether there is a prediction: an object only holds one."""
+    return _there(body, path) and not isinstance(found(body, path), Mapping | None)
+
+
+def _there(body: Any, path: str) -> bool:
     try:
-        return found(body, path) is not None
+        found(body, path)
     except BadAnswer:
         return False
+    return True
 
 
 def _listed_by_row(value: object) -> bool:
@@ -300,5 +369,15 @@ def _listed_by_row(value: object) -> bool:
 
 
 def _into(name: str, value: object) -> str:
-    """The path of the first prediction: inside the value where that is a list."""
-    return ".".join(part for part in (name, "0" if isinstance(value, list) and value else "") if part)
+    """The path of the first prediction: inside the value where that is a list, or an object with a usual name."""
+    parts = [name] if name else []
+    while True:
+        if isinstance(value, list) and value:
+            parts, value = [*parts, "0"], value[0]
+            if not isinstance(value, Mapping):
+                break
+        elif isinstance(value, Mapping) and (inner := _first(value, _PREDICTIONS)) is not None:
+            parts, value = [*parts, inner], value[inner]
+        else:
+            break
+    return ".".join(parts)

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from pytest_mlready import __version__
+from pytest_mlready import __version__, found_rows
 from pytest_mlready.finding import Finding, Severity, Status
 from pytest_mlready.ledger import State, Verdict
 
@@ -60,6 +60,7 @@ def build(run: Run, findings: list[Finding], verdict: Verdict) -> Report:
         "tool": {"name": "pytest-mlready", "version": __version__},
         "machine": _machine(),
         "generator": run.generator(),
+        "rows": {"count": len(run.rows), "source": found_rows.source(run)},
     }
     about_target = {
         "name": run.name,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest import Config, TerminalReporter
 
+from pytest_mlready import found_rows
 from pytest_mlready.finding import Finding, Measurement, Severity, Status
 from pytest_mlready.ledger import State
 
@@ -47,13 +48,16 @@ def test_status(finding: Finding) -> Any:
 
 
 def header(run: Run) -> list[str]:
-    """One line: which service, where, how started, and how much time there is."""
+    """Which service, where, how started, how much time there is; and where the rows came from, if not from a file."""
     service = run.settings.service
     how = f" (started by `{service.command}`)" if service.command and run.target is not None else ""
     if run.replay:
         return [f"mlready: judging the evidence in {run.evidence_directory} again, no traffic"]
     where = run.target.url if run.target is not None else service.url or f"`{service.command}`"
-    return [f"mlready: {run.name} at {where}{how}, profile {run.profile}"]
+    lines = [f"mlready: {run.name} at {where}{how}, profile {run.profile}"]
+    if run.target is not None and (where_from := found_rows.source(run)) != run.settings.inputs.rows:
+        lines.append(f"mlready: {len(run.rows)} sample rows: {where_from}")
+    return lines
 
 
 def verdict_word(report: Report) -> str:
