@@ -99,10 +99,9 @@ def _mixed(
 
     first = asked("mixed row {}")
     batch: Answered | None = None
-    if mapping.batch_route is not None:
-        # A mix of two valid rows may be none: a service that compares columns refuses it, and any batch that holds it.
-        taken = [at for at, one in enumerate(first) if one.exchange.ok] or list(range(len(first)))
-        together = taken[: context.settings.contract.max_batch_rows]
+    # A mix of two valid rows may be none: a service that compares columns refuses it, and any batch that holds it.
+    together = [at for at, one in enumerate(first) if one.exchange.ok][: context.settings.contract.max_batch_rows]
+    if mapping.batch_route is not None and together:
         case, body = f"batch of {len(together)} mixed rows", mapping.encode_batch([rows[at] for at in together])
         exchange = predict(context.target, case, body, path=mapping.batch_route, transport=transport)
         batch = decoded_batch(mapping, exchange, together)

@@ -34,11 +34,20 @@ def _consistent(row: list[float]) -> bool:
 
 def test_a_batch_of_mixes_holds_only_those_that_are_taken_alone() -> None:
     with serving(Comparing()) as context:
-        record = answers.gather(context)
+        record = answers.gather(replace(context, budget_s=20.0))
     refused = {one.rows[0] for one in record.mixed if not one.exchange.ok}
     assert refused
     assert record.mixed_batch is not None
     assert not refused & set(record.mixed_batch.rows)
+    assert batch_equals_single(record).status is Status.PASS
+
+
+def test_without_a_mix_that_is_taken_none_are_asked_together() -> None:
+    """The first mixes, which join halves of rows, are refused; a slow service is asked for no more of them."""
+    with serving(Comparing()) as context:
+        record = answers.gather(replace(context, budget_s=0.0))
+    assert [one.exchange.status for one in record.mixed] == [422]
+    assert record.mixed_batch is None
     assert batch_equals_single(record).status is Status.PASS
 
 
