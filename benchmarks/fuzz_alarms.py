@@ -54,12 +54,14 @@ class Run:
 def main() -> int:
     """Run, print each alarm as it comes and a table in the end, and return 1 if there was an alarm."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("names", nargs="*", choices=[[], *(one.name for one in ZOO)], help="services (all)")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="services (all)")
     parser.add_argument("--runs", type=int, help=f"on each service ({RUNS})")
     parser.add_argument("--first-seed", type=int, default=1, help="%(default)s")
     parser.add_argument("--quick", action="store_true", help="3 runs")
     parser.add_argument("--json", type=Path, help="also write every run here")
     options = parser.parse_args()
+    if unknown := set(options.names) - {one.name for one in ZOO}:
+        parser.error(f"no such service: {', '.join(sorted(unknown))}; there are {', '.join(one.name for one in ZOO)}")
     count = options.runs or (3 if options.quick else RUNS)
     runs: list[Run] = []
     for kept in ZOO:
