@@ -91,11 +91,8 @@ def served(defect: Defect | None, directory: Path) -> Iterator[str]:
     try:
         yield _ready(f"http://127.0.0.1:{port}")
     finally:
-        process.terminate()
-        process.join(10)
-        if process.is_alive():
-            process.kill()
-            process.join()
+        process.kill()  # a wedged one would take its time, and there is nothing to save
+        process.join()
 
 
 def _serve(defect: Defect | None, arguments: list[str], directory: Path) -> None:
