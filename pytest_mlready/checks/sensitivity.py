@@ -37,6 +37,9 @@ def input_matters(answers: Answers, edits: Edits, settings: Settings) -> Finding
     measured = Measurement(len(distinct), "1", n=len(first), limit=2)
     if len(first) < ENOUGH:
         return inconclusive(f"{len(first)} rows were answered, {ENOUGH} are needed to say that answers vary", measured)
+    samples = {row for one in (*answers.singles, *edits.originals) if one.only is not None for row in one.rows}
+    if len(distinct) < 2 and len(samples) < ENOUGH:
+        return inconclusive(f"{len(samples)} sample rows get one answer, {ENOUGH} are needed to blame it", measured)
     if len(distinct) < 2:
         what = f"relation: all {len(first)} rows get one answer, {first[0].prediction!r}"
         return failed(

@@ -61,6 +61,12 @@ class TestInputMatters:
         few = SINGLES[:3]
         assert self.judge(Answers(few, ()), Edits(few, ())).status is Status.INCONCLUSIVE
 
+    def test_mixes_of_few_samples_blame_nobody(self) -> None:
+        few = tuple(scored(row, 0.4) for row in (0, 1))
+        found = self.judge(Answers(few, (), mixed=few * 10), Edits(few, ()))
+        assert found.status is Status.INCONCLUSIVE
+        assert "2 sample rows get one answer, 8 are needed" in found.summary
+
 
 class TestDeclaredRelations:
     def judge(self, given: Edits, **relations: object) -> Finding:
