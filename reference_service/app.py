@@ -127,6 +127,7 @@ def _lifespan(components: Components) -> Callable[[FastAPI], AbstractAsyncContex
             components.outcomes.follow(components.telemetry, components.log),
             components.automatic_rollback.follow(),
             components.drift.follow(components.log),
+            components.drain.follow(),
         )
         following = [asyncio.create_task(each) for each in followed]
         failure = await components.readiness.failure()  # makes the model's first call, so that no client pays for it

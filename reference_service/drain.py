@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import multiprocessing
 import signal
 import threading
 from types import FrameType
@@ -11,9 +12,15 @@ from typing import Any
 from reference_service.model.readiness import Readiness
 from reference_service.web.request_log import RequestLog
 
+LOOK_SECONDS = 0.5
+
 
 class Drain:
-    """Stands between SIGTERM and the server's own handler of it, which closes idle connections at once."""
+    """Stands between SIGTERM and the server's own handler of it, which closes idle connections at once.
+
+    Args:
+        seconds: how long to answer "not ready" before connections close.
+    """
 
     def __init__(self, readiness: Readiness, log: RequestLog, seconds: float) -> None:
         self.readiness = readiness
@@ -38,6 +45,16 @@ class Drain:
         if self.stop is not None:
             signal.signal(signal.SIGTERM, self.stop)
             self.stop = None
+
+    async def follow(self) -> None:
+        """Stop when the supervisor has died: nobody else would, and a next one could not have the port for itself."""
+        supervisor = multiprocessing.parent_process()
+        while supervisor is not None:
+            await asyncio.sleep(LOOK_SECONDS)
+            if not supervisor.is_alive():
+                self.log.event("supervisor-died")
+                signal.raise_signal(signal.SIGTERM)
+                return
 
     def begin(self, loop: asyncio.AbstractEventLoop) -> None:
         """Let whoever balances the load notice, then stop."""
