@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from reference_service.server import CannotServe, serve
+from reference_service.server import CannotServe, require_writable, serve
 from reference_service.settings import ENGINES, PARSERS, Settings
 
 
@@ -72,15 +72,18 @@ def prepare_models(settings: Settings) -> None:
     from reference_service.web.access import BadTokens, read_tokens
 
     registry = Registry(settings.models, settings.model, ENGINES[settings.engine])
-    if not registry.versions():
-        from reference_service.train import train_missing
-
-        train_missing(settings.models)
     try:
+        if not registry.versions():
+            from reference_service.train import train_missing
+
+            require_writable("--models", settings.models)
+            train_missing(settings.models)
         registry.check_framework(registry.record(settings.version or registry.first_version()).metadata)
         read_tokens(settings.tokens)
     except (UnknownVersion, Untrusted, BadTokens) as error:
         raise CannotServe(str(error)) from None
+    except OSError as error:
+        raise CannotServe(f"cannot use --models {settings.models}: {error}") from None
 
 
 def main() -> None:

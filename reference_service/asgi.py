@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gc
 import os
+import sqlite3
 import sys
+from typing import NoReturn
 
 from fastapi import FastAPI
 
@@ -28,10 +30,18 @@ def settings_of_environment() -> Settings:
 def application() -> FastAPI:
     """The reference service, its model loaded."""
     gc.disable()  # a tenth of the start would be looking for garbage among what is only now being loaded
+    settings = settings_of_environment()
     try:
-        components = build_components(settings_of_environment())
+        components = build_components(settings)
         components.serving.start()
     except (UnknownVersion, Untrusted, BadTokens) as error:
-        print(f"reference_service: error: {error}", file=sys.stderr, flush=True)
-        sys.exit(STARTUP_FAILURE)
+        refuse_to_start(str(error))
+    except (OSError, sqlite3.Error) as error:
+        refuse_to_start(f"cannot use --state {settings.state_directory} with --models {settings.models}: {error}")
     return create_app(components)
+
+
+def refuse_to_start(reason: str) -> NoReturn:
+    """End this worker with one line that says why."""
+    print(f"reference_service: error: {reason}", file=sys.stderr, flush=True)
+    sys.exit(STARTUP_FAILURE)

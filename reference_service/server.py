@@ -8,7 +8,9 @@ import shutil
 import signal
 import socket
 import sys
+import tempfile
 from collections.abc import Callable
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -29,10 +31,12 @@ def serve(settings: Settings, application: str | Callable[..., Any] = APPLICATIO
             "module:function"; the latter is needed for several workers, which each make their own.
 
     Raises:
-        CannotServe: the port is taken, or several workers were asked for an application that is no name.
+        CannotServe: the port is taken, nothing can be written to the state directory, or several workers were asked
+            for an application that is no name.
     """
     if settings.workers > 1 and not isinstance(application, str):
         raise CannotServe("several workers need the application's name, as module:function")
+    require_writable("--state", settings.state_directory)
     listener = bound_socket(settings.host, settings.port)
     prepare_environment(settings)
     signal.signal(signal.SIGTERM, stopped_early)
@@ -76,6 +80,22 @@ def supervise(config: Any, listener: socket.socket) -> None:
             listener.close()  # else connections would go on queueing here with nobody left to accept them
 
     Supervisor(config, sockets=[listener]).run()
+
+
+def require_writable(flag: str, directory: Path) -> None:
+    """Make a directory and write a file there that is gone at once, before anything depends on it.
+
+    Raises:
+        CannotServe: that fails, in words that name the flag.
+    """
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=directory) as probe:
+            probe.write(b"probe")
+    except FileExistsError:
+        raise CannotServe(f"cannot write to {flag} {directory}: it is not a directory") from None
+    except OSError as error:
+        raise CannotServe(f"cannot write to {flag} {directory}: {os.strerror(error.errno or 0)}") from None
 
 
 def bound_socket(host: str, port: int) -> socket.socket:

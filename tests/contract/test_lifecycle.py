@@ -20,7 +20,8 @@ import pytest
 from reference_service.__main__ import settings_of
 from reference_service.asgi import STARTUP_FAILURE
 from reference_service.components import build_components
-from tests.contract.conftest import Server, Start, client_of
+from reference_service.server import require_writable
+from tests.contract.conftest import Server, Start, client_of, free_port
 
 
 def test_probes_of_a_good_server(client: httpx.Client) -> None:
@@ -88,6 +89,31 @@ def test_a_flipped_bit_is_never_served(models: Path, tmp_path: Path, file: str, 
 def test_an_unknown_version_or_model_is_one_clear_line(models: Path) -> None:
     assert "'9.9.9'" in one_line_error(run("--port", "1", "--version", "9.9.9", "--models", str(models)))
     assert "'nope'" in one_line_error(run("--port", "1", "--model", "nope", "--models", str(models)))
+
+
+@pytest.mark.parametrize("flag", ["--state", "--models"])
+def test_a_directory_that_cannot_be_written_to_is_one_clear_line(models: Path, tmp_path: Path, flag: str) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    for path, reason in ((file, "it is not a directory"), (file / "below", "Not a directory")):
+        error = one_line_error(run("--port", str(free_port()), "--models", str(models), flag, str(path)))
+        assert error == f"reference_service: error: cannot write to {flag} {path}: {reason}\n"
+
+
+def test_the_probe_of_a_directory_leaves_nothing(tmp_path: Path) -> None:
+    require_writable("--state", tmp_path / "a" / "b")
+    assert list((tmp_path / "a").rglob("*")) == [tmp_path / "a" / "b"]
+
+
+@pytest.mark.parametrize(("name", "reason"), [("changes.db", "not a database"), ("generation", "directory")])
+def test_a_spoilt_state_directory_is_one_clear_line(models: Path, tmp_path: Path, name: str, reason: str) -> None:
+    if name == "generation":
+        (tmp_path / name).mkdir()
+    else:
+        (tmp_path / name).write_text("nothing that any database ever wrote " * 100)
+    error = one_line_error(run("--port", str(free_port()), "--models", str(models), "--state", str(tmp_path)))
+    assert str(tmp_path) in error
+    assert reason in error
 
 
 def stop_under_load(one: Server, row: list[float]) -> None:
