@@ -4,11 +4,28 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from reference_service.server import CannotServe, require_writable, serve
 from reference_service.settings import ENGINES, PARSERS, Settings
+
+_MOST = 1_000_000_000
+_WEEK_SECONDS = 7 * 24 * 3600
+_SLOWEST_RATE = 1e-6
+_BOUNDS: Mapping[str, tuple[float, float]] = {
+    "workers": (1, 1000),
+    "port": (1, 65535),
+    "rate_limit": (0, _MOST),
+    "rate_burst": (1, _MOST),
+    "drift_window": (0, _MOST),
+    "rollback_error_rate": (0, 1),
+    "rollback_quality": (0, _MOST),
+    "rollback_window_seconds": (1, _WEEK_SECONDS),
+    "cache_seconds": (0, _WEEK_SECONDS),
+    "drain_seconds": (0, _WEEK_SECONDS),
+}
+"""The least and the most that each may be."""
 
 
 def settings_of(arguments: Sequence[str] | None = None) -> Settings:
@@ -48,20 +65,20 @@ def settings_of(arguments: Sequence[str] | None = None) -> Settings:
     )
     add("--drill", choices=["broken-model"], help="a fault to be switched on for a game day")
     given = parser.parse_args(arguments)
-    if given.workers < 1:
-        parser.error("--workers must be at least 1")
-    if not 1 <= given.port <= 65535:
-        parser.error("--port must be between 1 and 65535")
+    for name, (least, most) in _BOUNDS.items():
+        value = getattr(given, name)
+        if value is not None and not least <= value <= most:  # so that NaN, which is never anything, is refused
+            parser.error(f"--{name.replace('_', '-')} must be between {least} and {most}, is {value}")
+    if 0 < given.rate_limit < _SLOWEST_RATE:
+        parser.error(f"--rate-limit must be 0, for no limit, or at least {_SLOWEST_RATE}, is {given.rate_limit}")
     if given.keyed and given.tokens is None:
         parser.error("--keyed needs --tokens: nobody could predict")
-    if given.drift_window < 0:
-        parser.error("--drift-window must be at least 0, which switches the monitor off")
     given.state = given.state or given.models / ".state" / f"{given.model}-{given.engine}"  # one for each instance
     return Settings(**vars(given))
 
 
 def prepare_models(settings: Settings) -> None:
-    """Train on the first start; then see that the version and the tokens are what was meant.
+    """Train on the first start; then see that the version, the tokens and the bounds are what was meant.
 
     Raises:
         CannotServe: they are not.
@@ -78,12 +95,15 @@ def prepare_models(settings: Settings) -> None:
 
             require_writable("--models", settings.models)
             train_missing(settings.models)
-        registry.check_framework(registry.record(settings.version or registry.first_version()).metadata)
+        metadata = registry.record(settings.version or registry.first_version()).metadata
+        registry.check_framework(metadata)
         read_tokens(settings.tokens)
     except (UnknownVersion, Untrusted, BadTokens) as error:
         raise CannotServe(str(error)) from None
     except OSError as error:
         raise CannotServe(f"cannot use --models {settings.models}: {error}") from None
+    if metadata["task"] == "classification" and (settings.rollback_quality or 0) > 1:
+        raise CannotServe(f"--rollback-quality is for {settings.model} an accuracy, at most 1")
 
 
 def main() -> None:

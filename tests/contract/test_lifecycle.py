@@ -17,10 +17,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from reference_service.__main__ import settings_of
+from reference_service.__main__ import prepare_models, settings_of
 from reference_service.asgi import STARTUP_FAILURE
 from reference_service.components import build_components
-from reference_service.server import require_writable
+from reference_service.server import CannotServe, require_writable
 from tests.contract.conftest import Server, Start, client_of, free_port
 
 
@@ -89,6 +89,39 @@ def test_a_flipped_bit_is_never_served(models: Path, tmp_path: Path, file: str, 
 def test_an_unknown_version_or_model_is_one_clear_line(models: Path) -> None:
     assert "'9.9.9'" in one_line_error(run("--port", "1", "--version", "9.9.9", "--models", str(models)))
     assert "'nope'" in one_line_error(run("--port", "1", "--model", "nope", "--models", str(models)))
+
+
+@pytest.mark.parametrize(
+    ("flag", "bad", "good"),
+    [
+        ("--workers", ["0", "-1"], ["1", "8"]),
+        ("--port", ["0", "65536"], ["1", "65535"]),
+        ("--rate-limit", ["nan", "inf", "-1", "1e-320"], ["0", "0.001", "1e6"]),
+        ("--rate-burst", ["0", "-5", "1" + "0" * 400], ["1", "1000000"]),
+        ("--drift-window", ["-1"], ["0", "5000"]),
+        ("--rollback-error-rate", ["nan", "inf", "-0.1", "1.1"], ["0", "0.05", "1"]),
+        ("--rollback-quality", ["nan", "inf", "-inf", "-1"], ["0", "0.9", "25"]),
+        ("--rollback-window-seconds", ["nan", "inf", "0", "-1"], ["1", "3600"]),
+        ("--cache-seconds", ["nan", "inf", "-1"], ["0", "60"]),
+        ("--drain-seconds", ["nan", "inf", "-1"], ["0", "0.1"]),
+    ],
+)
+def test_numbers_out_of_range_are_refused_by_their_flag(
+    flag: str, bad: list[str], good: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    for text in bad:
+        with pytest.raises(SystemExit):
+            settings_of([f"{flag}={text}"])
+        assert f"error: {flag} must be " in capsys.readouterr().err
+    for text in good:
+        assert getattr(settings_of([f"{flag}={text}"]), flag[2:].replace("-", "_")) == float(text)
+
+
+def test_a_bound_of_accuracy_beyond_one_is_refused(models: Path) -> None:
+    arguments = ["--models", str(models), "--rollback-quality", "90"]
+    with pytest.raises(CannotServe, match=r"--rollback-quality .* accuracy, at most 1"):
+        prepare_models(settings_of(arguments))
+    prepare_models(settings_of([*arguments, "--model", "diabetes"]))  # there it is a mean error
 
 
 @pytest.mark.parametrize("flag", ["--state", "--models"])
