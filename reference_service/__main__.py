@@ -92,7 +92,11 @@ def prepare_models(settings: Settings) -> None:
     try:
         if not registry.versions():
             from reference_service.train import train_missing
+            from reference_service.training.recipes import RECIPES
 
+            if settings.model not in RECIPES:
+                known = f"training knows {', '.join(RECIPES)}"
+                raise UnknownVersion(f"there is no model {settings.model!r} in {settings.models}, and {known}")
             require_writable("--models", settings.models)
             train_missing(settings.models)
         metadata = registry.record(settings.version or registry.first_version()).metadata

@@ -91,6 +91,13 @@ def test_an_unknown_version_or_model_is_one_clear_line(models: Path) -> None:
     assert "'nope'" in one_line_error(run("--port", "1", "--model", "nope", "--models", str(models)))
 
 
+def test_a_misspelt_model_is_told_before_anything_is_trained(tmp_path: Path) -> None:
+    error = one_line_error(run("--model", "breast_cancer", "--models", str(tmp_path / "models")))
+    assert "'breast_cancer'" in error
+    assert "breast-cancer, diabetes, credit" in error
+    assert not (tmp_path / "models").exists()
+
+
 @pytest.mark.parametrize(
     ("flag", "bad", "good"),
     [
