@@ -122,5 +122,5 @@ def check_digest(snapshot: Snapshot, known: str | None) -> None:
         manifest.Untrusted: it has another.
     """
     if known is not None and snapshot.sha256 != known:
-        reason = "is not the artifact that served here before (another engine needs another --state)"
+        reason = "is not the artifact that served here before (another model or engine needs another --state)"
         raise Untrusted(f"{snapshot.name} {snapshot.version} {reason}")

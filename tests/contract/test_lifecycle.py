@@ -18,9 +18,11 @@ import httpx
 import pytest
 
 from reference_service.__main__ import prepare_models, settings_of
+from reference_service.artifacts.manifest import Untrusted
 from reference_service.asgi import STARTUP_FAILURE
 from reference_service.components import build_components
 from reference_service.server import CannotServe, require_writable
+from reference_service.settings import Settings
 from tests.contract.conftest import Server, Start, client_of, free_port
 
 
@@ -154,6 +156,17 @@ def test_a_spoilt_state_directory_is_one_clear_line(models: Path, tmp_path: Path
     error = one_line_error(run("--port", str(free_port()), "--models", str(models), "--state", str(tmp_path)))
     assert str(tmp_path) in error
     assert reason in error
+
+
+@pytest.mark.parametrize(("model", "engine"), [("diabetes", "sklearn"), ("breast-cancer", "onnx")])
+def test_the_state_of_another_model_or_engine_is_refused_with_a_hint(
+    models: Path, tmp_path: Path, model: str, engine: str
+) -> None:
+    first = build_components(Settings(models=models, state=tmp_path))
+    first.serving.start()
+    first.changes.close()
+    with pytest.raises(Untrusted, match="another model or engine needs another --state"):
+        build_components(Settings(model, models=models, state=tmp_path, engine=engine)).serving.start()
 
 
 def stop_under_load(one: Server, row: list[float]) -> None:
