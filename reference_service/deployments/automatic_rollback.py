@@ -8,6 +8,9 @@ and one at half of its bound as good as never.
 
 It undoes the last change of version once, and stops there: if the version before fails as well, the fault is likely
 elsewhere, and going further back would only hide it from whoever has to find it.
+
+If the version before is refused, it is asked for again, but after ever more looks: an examination reads files and runs
+a model, which a service in trouble should not do every second.
 """
 
 from __future__ import annotations
@@ -31,6 +34,8 @@ CHANCE = 1e-6
 NORMAL_QUANTILE = 4.753
 """The standard normal quantile of that."""
 FEWEST_LABELS = 30
+MOST_SKIPPED = 64
+"""The most looks without an order after a refusal."""
 FAILURES = frozenset({500, 504})
 
 
@@ -65,6 +70,8 @@ class AutomaticRollback:
         self.answers = 0
         self.failures = 0
         self.marks = deque([(self.since, 0, 0)])
+        self.pause = 0  # how many looks the last refusal was worth; none yet
+        self.skips = 0  # how many of them are left
 
     def answered(self, version: str, status: int) -> None:
         """A prediction was answered or failed; one that was shed, or whose client left, says nothing of the version."""
@@ -93,9 +100,26 @@ class AutomaticRollback:
             self.begin(state)
         if not state.earlier:
             return
-        reason = self.too_many_failures() or await self.too_low_quality()
+        reason = self.too_many_failures()  # at every look: the window is made of its marks
+        if self.skips:
+            self.skips -= 1
+            return
+        reason = reason or await self.too_low_quality()
         if reason and not await self.was_automatic():
-            await self.deployments.rollback(Order(ACTOR, reason=reason, expected=state.generation))
+            await self.order(Order(ACTOR, reason=reason, expected=state.generation, repeated=self.pause > 0))
+
+    async def order(self, order: Order) -> None:
+        """Order to go back, and be patient if that is refused.
+
+        Raises:
+            Problem: it is. If only because something else has changed meanwhile, the next look may order again.
+        """
+        try:
+            await self.deployments.rollback(order)
+        except Problem as problem:
+            if problem.kind != "stale-generation":
+                self.skips = self.pause = min(2 * self.pause or 1, MOST_SKIPPED)
+            raise
 
     def too_many_failures(self) -> str | None:
         """What the errors of the window prove, if anything."""

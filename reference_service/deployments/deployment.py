@@ -25,6 +25,7 @@ class Order:
         version: None, in a rollback, is the one before.
         sha256: the digest that its artifact must have, if the actor knows it.
         expected: the generation that must be in force, if that matters.
+        repeated: whether the same was refused before, so that the log need not tell it again.
     """
 
     actor: str
@@ -32,6 +33,7 @@ class Order:
     sha256: str | None = None
     reason: str = ""
     expected: int | None = None
+    repeated: bool = False
 
 
 @dataclass(frozen=True)
@@ -105,11 +107,12 @@ class Deployments:
         return to
 
     async def recorded(self, action: str, order: Order, target: Target, step: Step) -> Outcome:
-        """Change or refuse, with a line in the log either way."""
+        """Change or refuse, with a line in the log either way, but for a refusal that it has already."""
         try:
             outcome = await self.change(action, order, target, step)
         except Problem as problem:
-            self.log.event("change-refused", actor=order.actor, action=action, refusal=problem.kind)
+            if not order.repeated:
+                self.log.event("change-refused", actor=order.actor, action=action, refusal=problem.kind)
             raise
         before, after = outcome.before, outcome.after
         if outcome.changed:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
 import re
 import time
@@ -14,15 +15,18 @@ from typing import Any
 
 import httpx
 import pytest
+from msgspec import structs
 from scipy import stats
 
 from reference_service.artifacts.registry import Snapshot
 from reference_service.components import Components, build_components
 from reference_service.deployments.automatic_rollback import ACTOR, CHANCE, chance_of_as_many
-from reference_service.deployments.deployment import Order
+from reference_service.deployments.deployment import Deployments, Order, Outcome, Step, Target
 from reference_service.model.columns import Row
 from reference_service.model.predictor import Answer, SklearnPredictor
 from reference_service.settings import Limits, Settings
+from reference_service.web.problems import Problem
+from reference_service.web.request_log import RequestLog
 from tests.contract.conftest import Start, client_of, golden
 from tests.contract.deployments import client_with_token, token_file
 
@@ -249,6 +253,75 @@ def test_several_workers_go_back_once(start: Start, row: list[float], tmp_path: 
         actors = [line["actor"] for line in admin.get("/deployments").json()["history"]]
         assert actors == [ACTOR, "alice", "service"]
         assert 'model_changes_total{action="rollback"} 1.0' in admin.get("/metrics").text
+
+
+class Refused(Deployments):
+    """Refuses every change, for one reason."""
+
+    kind = "untrusted-artifact"
+    orders = 0
+
+    async def change(self, action: str, order: Order, target: Target, step: Step) -> Outcome:
+        self.orders += 1
+        raise Problem(422, self.kind, "planted")
+
+
+class Heard(RequestLog):
+    """A log that keeps what happened."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.refusals: list[str] = []
+
+    def event(self, event: str, **fields: Any) -> None:
+        if event == "change-refused":
+            self.refusals.append(fields["refusal"])
+
+
+def put_in_force(components: Components, *versions: str) -> None:
+    """Let the last of some versions serve after the others, without an examination."""
+    *earlier, serving = versions
+    components.changes.apply(
+        "a person", "promote", "", lambda state: structs.replace(state, serving=serving, earlier=tuple(earlier))
+    )
+
+
+def test_a_refused_rollback_is_ordered_again_after_ever_more_looks(models: Path, tmp_path: Path) -> None:
+    components = build_components(Settings(models=models, state=tmp_path, rollback_error_rate=0.05))
+    log, parts = Heard(), components
+    refused = Refused(parts.changes, parts.registry, parts.examination, parts.telemetry, log)
+    components = replace(components, deployments=refused, log=log)
+    components.serving.start()
+    put_in_force(components, *HELD)
+    rollback = components.automatic_rollback
+
+    async def ordering(looks: int) -> list[int]:
+        """The looks that order."""
+        await rollback.look()  # notices what serves now
+        for _ in range(20):
+            rollback.answered(HELD[-1], 500)
+        found = []
+        for look in range(looks):
+            before = refused.orders
+            with contextlib.suppress(Problem):
+                await rollback.look()
+            if refused.orders > before:
+                found.append(look)
+        return found
+
+    async def scenario() -> None:
+        assert await ordering(200) == [0, 2, 5, 10, 19, 36, 69, 134, 199]
+        assert len(rollback.marks) == 202  # those at the skipped looks, too
+        assert log.refusals == ["untrusted-artifact"]
+        put_in_force(components, "1.0.0", *HELD)  # another way back: patience and silence are over
+        assert await ordering(3) == [0, 2]
+        assert log.refusals == ["untrusted-artifact"] * 2
+        put_in_force(components, *HELD)
+        refused.kind = "stale-generation"
+        assert await ordering(4) == [0, 1, 2, 3]
+
+    asyncio.run(scenario())
+    components.changes.close()
 
 
 @pytest.mark.parametrize("n", [1, 5, 40, 300, 20_000])
