@@ -97,7 +97,7 @@ def _handle_errors(app: FastAPI, components: Components) -> None:
             problem.headers["Allow"] = _allowed(app, request.scope)
         if problem.status >= 500 and not isinstance(error, Problem):
             components.log.failure(request.scope["request_id"], error)
-        return components.problems.render(problem, request.scope["request_id"])
+        return components.problems.answer(problem, request.scope)
 
     async def left(request: Request, error: Exception) -> Response:
         return Response(status_code=499)  # nobody reads it; counted and logged by its status

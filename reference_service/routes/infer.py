@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
 
 from reference_service.artifacts.registry import Snapshot
@@ -23,7 +23,7 @@ VERSION = f"{MODEL}/versions/{{version}}"
 
 
 class InferRoutes:
-    """Answers who speaks the protocol. Its `error` is a member of our problem documents here."""
+    """Answers who speaks the protocol."""
 
     def __init__(self, components: Components, predict: PredictRoutes) -> None:
         self.components = components
@@ -33,31 +33,13 @@ class InferRoutes:
 
     def endpoints(self) -> dict[tuple[str, str], Endpoint]:
         """Every route of the protocol."""
-        found = {("GET", "/v2"): self.server, ("GET", "/v2/health/live"): self.live}
+        found: dict[tuple[str, str], Endpoint] = {("GET", "/v2"): self.server, ("GET", "/v2/health/live"): self.live}
         found["GET", "/v2/health/ready"] = self.ready
         for path in (MODEL, VERSION):
             found["GET", path] = self.model
             found["GET", f"{path}/ready"] = self.model_ready
             found["POST", f"{path}/infer"] = self.infer
-        return {route: self.with_error(endpoint) for route, endpoint in found.items()}
-
-    def with_error(self, endpoint: Endpoint) -> Endpoint:
-        """An endpoint whose refusals have the protocol's `error`, too."""
-
-        async def answer(request: Request) -> Response:
-            try:
-                return await endpoint(request)
-            except ClientDisconnect:
-                raise
-            except Exception as error:
-                problem = self.components.problems.problem_for(error)
-                if problem is not error:
-                    self.components.log.failure(request.scope["request_id"], error)
-                faults = [f"{fault.path} {fault.message}" for fault in problem.faults[:10]]
-                problem.members["error"] = "; ".join(faults) or problem.detail
-                raise problem from None
-
-        return answer
+        return found
 
     async def server(self, request: Request) -> Response:
         """GET /v2."""

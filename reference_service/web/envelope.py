@@ -71,7 +71,7 @@ class Exchange:
     async def refuse(self, early: float, receive: Receive) -> None:
         """Answer a request that exceeds its client's rate."""
         self.components.telemetry.rate_limited()
-        refusal = self.components.problems.render(too_many(early), self.request_id)
+        refusal = self.components.problems.answer(too_many(early), self.scope)
         await refusal(self.scope, receive, self.send)
 
     async def send(self, message: Message) -> None:
@@ -105,7 +105,7 @@ class Exchange:
         self.components.log.failure(self.request_id, error)
         if self.status == CLIENT_LEFT and not self.finished:
             problem = self.components.problems.problem_for(error)
-            await self.components.problems.render(problem, self.request_id)(self.scope, receive, self.send)
+            await self.components.problems.answer(problem, self.scope)(self.scope, receive, self.send)
 
     def finish(self) -> None:
         """Count and log, once."""

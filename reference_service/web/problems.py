@@ -8,8 +8,11 @@ from http import HTTPStatus
 import msgspec
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.types import Scope
 
 MEDIA_TYPE = "application/problem+json"
+OPEN_INFERENCE = "/v2"
+"""Here and below, clients look for the `error` of the Open Inference Protocol."""
 
 
 class Fault(msgspec.Struct, frozen=True):
@@ -86,6 +89,14 @@ class ProblemRenderer:
         if problem.faults:
             members["errors"] = problem.faults
         return members
+
+    def answer(self, problem: Problem, scope: Scope) -> Response:
+        """The problem as the response to one request, with what the protocol of its path wants besides."""
+        path = scope["path"]
+        if path == OPEN_INFERENCE or path.startswith(f"{OPEN_INFERENCE}/"):
+            faults = [f"{fault.path} {fault.message}" for fault in problem.faults[:10]]
+            problem.members["error"] = "; ".join(faults) or problem.detail
+        return self.render(problem, scope["request_id"])
 
     def render(self, problem: Problem, request_id: str) -> Response:
         """The problem as a response."""

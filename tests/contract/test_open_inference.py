@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import struct
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,10 @@ import numpy as np
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
+from reference_service.artifacts.registry import Snapshot
 from reference_service.components import build_components
+from reference_service.model.columns import Row
+from reference_service.model.predictor import Answer, SklearnPredictor
 from reference_service.settings import Settings
 from tests.contract.conftest import client_of, golden
 from tests.contract.test_openapi import conforms, schema_of
@@ -254,6 +259,38 @@ def test_unknown_models_and_versions(client: httpx.Client, rows: list[list[float
             assert answer.status_code == 404
             assert answer.headers["content-type"] == "application/problem+json"
     assert client.post(f"{MODEL}/versions/9.9.9/infer", json=asked).json()["error"]
+
+
+def test_refusals_of_every_kind_have_the_error_of_the_protocol(models: Path, tmp_path: Path) -> None:
+    class Broken(SklearnPredictor):
+        def predict(self, snapshot: Snapshot, rows: Sequence[Row]) -> list[Answer]:
+            raise RuntimeError("planted")
+
+    async def scenario() -> None:
+        settings = Settings(models=models, state=tmp_path, rate_limit=0.001, rate_burst=8)
+        components = replace(build_components(settings), predictor=Broken())
+        async with client_of(components) as client:
+            expected = golden(models, "breast-cancer", "1.0.0")["rows"]
+            for method, path, status, ours in (
+                ("PUT", "/v2", 405, True),
+                ("GET", INFER, 405, True),
+                ("GET", "/v2/", 404, True),
+                ("GET", "/v2/nope", 404, True),
+                ("GET", "/v2x", 404, False),
+                ("GET", "/v3", 404, False),
+                ("PUT", "/predict", 405, False),
+                ("POST", INFER, 500, True),
+                ("GET", "/v2", 429, True),
+                ("GET", "/models", 429, False),
+            ):
+                asked = {"inputs": [tensor(expected)]} if status == 500 else None
+                answer = await client.request(method, path, json=asked)
+                members = answer.json()
+                assert answer.status_code == members["status"] == status, path
+                assert members.get("error") == (members["detail"] if ours else None), path
+                assert answer.headers["content-type"] == "application/problem+json"
+
+    asyncio.run(scenario())
 
 
 Columns = dict[str, list[Any]]
