@@ -2,7 +2,8 @@
 
 https://github.com/kserve/open-inference-protocol, with Triton's binary tensor data extension. Whatever is not exactly a
 request of it for this model is refused with its path, as at /predict. But parameters that are not known are ignored, as
-the protocol has it, and optional members may be null, because generated clients write them so.
+the protocol has it, and optional members may be null, because generated clients write them so. Who asks, the protocol
+has no member for: experiments know the user by the parameter `user_id`, and the answer names the variant in another.
 """
 
 from __future__ import annotations
@@ -57,6 +58,7 @@ class OpenInference:
 
     def __init__(self, contract: ModelContract, rows: RowValidator, limits: Limits) -> None:
         self.contract = contract
+        self.rows = rows
         self.limits = limits
         self.inputs = TensorInputs(contract, rows, limits)
         self.decoder = msgspec.json.Decoder(InferRequest)
@@ -88,8 +90,9 @@ class OpenInference:
         if request is None:
             raise self.explain(text)
         outputs = self.wanted(request)
+        user_id = self.user_id(request.parameters or {})
         rows = self.inputs.read(request.inputs, None if json_length is None else body[json_length:])
-        return Inference(Asked(rows, None, version), request.id, outputs)
+        return Inference(Asked(rows, user_id, version), request.id, outputs)
 
     def wanted(self, request: InferRequest) -> dict[str, bool]:
         """The outputs that are asked for; all, if none are named.
@@ -105,10 +108,30 @@ class OpenInference:
             raise invalid(*(Fault(f"$.outputs[{i}].name", f"must be {allowed}") for i in unknown))
         return {each.name: (each.parameters or {}).get("binary_data", default) is True for each in asked}
 
+    def user_id(self, parameters: Parameters) -> str | None:
+        """The user that a request names, if any, as /predict understands it.
+
+        Raises:
+            Problem: 422, it is no user id.
+        """
+        value = parameters.get("user_id", msgspec.UNSET)
+        if isinstance(value, bool | float):  # which a parameter may be; the decoder of /predict lets neither through
+            value = None
+        faults: list[Fault] = []
+        found = self.rows.user_id(value, faults)
+        if faults:
+            raise invalid(*(Fault("$.parameters.user_id", fault.message) for fault in faults))
+        return found
+
     def write(
-        self, inference: Inference, answers: Sequence[Answer], version: str, request_id: str
+        self,
+        inference: Inference,
+        answers: Sequence[Answer],
+        version: str,
+        request_id: str,
+        variant: str | None = None,
     ) -> tuple[bytes, int]:
-        """The body of an answer, and how much of it is JSON."""
+        """The body of an answer, and how much of it is JSON; one that an experiment routed names its variant."""
         outputs: list[dict[str, Any]] = []
         contents: list[bytes] = []
         for name, as_bytes in inference.outputs.items():
@@ -120,8 +143,11 @@ class OpenInference:
                 outputs.append({**output, "parameters": {"binary_data_size": len(contents[-1])}})
             else:
                 outputs.append({**output, "data": values})
-        named = {"model_name": self.contract.name, "model_version": version}
-        text = msgspec.json.encode({**named, "id": inference.id or request_id, "outputs": outputs})
+        members: dict[str, Any] = {"model_name": self.contract.name, "model_version": version}
+        members["id"] = inference.id or request_id
+        if variant is not None:
+            members["parameters"] = {"variant": variant}
+        text = msgspec.json.encode({**members, "outputs": outputs})
         return b"".join([text, *contents]), len(text)
 
     def values(self, name: str, answers: Sequence[Answer]) -> list[Any]:

@@ -8,7 +8,7 @@ from reference_service.model.inputs import ModelContract
 from reference_service.open_inference.protocol import BINARY_DATA
 from reference_service.open_inference.tensor_inputs import inputs_of
 from reference_service.open_inference.tensors import NUMBERS, TEXTS
-from reference_service.openapi.schemas import TEXT, Schema, record, reference
+from reference_service.openapi.schemas import TEXT, Schema, record, reference, user_ids
 from reference_service.openapi.schemas import VERSION as VERSION_TEXT
 from reference_service.routes.infer import BYTES_TYPE, JSON_LENGTH, MODEL, VERSION
 from reference_service.settings import Limits
@@ -40,7 +40,7 @@ def schemas(contract: ModelContract, limits: Limits) -> dict[str, Schema]:
     parameters: Schema = {
         "type": ["object", "null"],
         "additionalProperties": {"type": ["string", "number", "boolean", "null"]},
-        "description": "binary_data_size, binary_data and binary_data_output are known; others are ignored.",
+        "description": "binary_data_size of an input and binary_data of an output are known; others are ignored.",
     }
     whole: Schema = {"type": "integer", "minimum": 1}
     tensor: dict[str, Schema] = {
@@ -54,7 +54,11 @@ def schemas(contract: ModelContract, limits: Limits) -> dict[str, Schema]:
     wanted = {"name": {"type": "string", "enum": outputs}, "parameters": parameters}
     request: dict[str, Schema] = {
         "id": {"type": ["string", "null"], "description": "Comes back in the answer."},
-        "parameters": parameters,
+        "parameters": {
+            **parameters,
+            "properties": {"user_id": user_ids(limits)},
+            "description": "binary_data_output and user_id, whom experiments route, are known; others are ignored.",
+        },
         "inputs": {
             "type": "array",
             "items": record(tensor, optional=("parameters", "data")),
@@ -71,18 +75,18 @@ def schemas(contract: ModelContract, limits: Limits) -> dict[str, Schema]:
         "data": {"type": "array", "description": "Row-major; probabilities in the order of /model/info's classes."},
         "parameters": record({"binary_data_size": whole}),
     }
+    answer: dict[str, Schema] = {
+        "model_name": {"const": contract.name},
+        "model_version": VERSION_TEXT,
+        "id": {**TEXT, "description": "The request's own, else that of X-Request-ID."},
+        "parameters": {**record({"variant": TEXT}), "description": "Only of an answer that an experiment routed."},
+        "outputs": {"type": "array", "items": record(output, optional=("data", "parameters")), "minItems": 1},
+    }
     described = {"name": TEXT, "datatype": TEXT, "shape": {"type": "array", "items": {"type": "integer"}}}
     yes: Schema = {"const": True}
     return {
         "InferRequest": record(request, optional=("id", "parameters", "outputs")),
-        "InferAnswer": record(
-            {
-                "model_name": {"const": contract.name},
-                "model_version": VERSION_TEXT,
-                "id": {**TEXT, "description": "The request's own, else that of X-Request-ID."},
-                "outputs": {"type": "array", "items": record(output, optional=("data", "parameters")), "minItems": 1},
-            }
-        ),
+        "InferAnswer": record(answer, optional=("parameters",)),
         "InferServer": record({"name": TEXT, "version": TEXT, "extensions": {"type": "array", "items": TEXT}}),
         "InferLive": record({"live": yes}),
         "InferReady": record({"live": yes, "ready": yes}),

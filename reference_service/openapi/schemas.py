@@ -27,20 +27,24 @@ def record(properties: dict[str, Schema], optional: tuple[str, ...] = (), closed
     return {"type": "object", "properties": properties, "required": required, "additionalProperties": not closed}
 
 
+def user_ids(limits: Limits) -> Schema:
+    """Who may ask: any text that is not too long, or an integer that stands for its decimal string."""
+    return {
+        "oneOf": [
+            {"type": "string", "minLength": 1, "maxLength": limits.user_id_length},
+            {"type": "integer", "minimum": -LARGEST_USER_ID - 1, "maximum": LARGEST_USER_ID},
+        ]
+    }
+
+
 def schemas(contract: ModelContract, limits: Limits) -> dict[str, Schema]:
     """Every named schema of the document."""
     batch = {"type": "array", "items": reference("Features"), "minItems": 1, "maxItems": limits.batch_rows}
     batch_answer = {"type": "array", "items": reference("Prediction"), "minItems": 1, "maxItems": limits.batch_rows}
     asked = {"type": "string", "minLength": 1, "description": "Else the one that serves."}
     answered = {"model_version": VERSION, "request_id": TEXT}
-    user_id = {
-        "oneOf": [
-            {"type": "string", "minLength": 1, "maxLength": limits.user_id_length},
-            {"type": "integer", "minimum": -LARGEST_USER_ID - 1, "maximum": LARGEST_USER_ID},
-        ]
-    }
     prediction = _prediction(contract)
-    single = {"features": reference("Features"), "user_id": user_id, "model_version": asked}
+    single = {"features": reference("Features"), "user_id": user_ids(limits), "model_version": asked}
     return {
         "Features": _features(contract, limits),
         "PredictRequest": record(single, optional=("user_id", "model_version")),

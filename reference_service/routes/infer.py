@@ -81,7 +81,9 @@ class InferRoutes:
         snapshot, choice = await self.predict.chosen(request, wanted.asked)
         answers = await self.predict.answers(snapshot, wanted.asked.rows)
         self.predict.remember(request, choice, wanted.asked, answers)
-        content, size = self.protocol.write(wanted, answers, choice.version, request.scope["request_id"])
+        content, size = self.protocol.write(
+            wanted, answers, choice.version, request.scope["request_id"], choice.variant
+        )
         if size == len(content):
             return Response(content, media_type=JSON_TYPE)
         return Response(content, headers={JSON_LENGTH: str(size)}, media_type=BYTES_TYPE)

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 
 from reference_service.components import Components
@@ -19,6 +20,7 @@ from tests.contract.deployments import admin_of
 from tests.contract.deployments import parts as parts_of
 from tests.contract.experiments import assigned, recomputed, shares
 from tests.contract.test_bad_input import check
+from tests.contract.test_openapi import conforms
 
 PUBLISHED: dict[str, Any] = json.loads(FILE.read_text("ascii"))
 
@@ -76,6 +78,69 @@ def test_predictions_follow_the_assignment_and_say_so(
     variants = Counter(line.get("variant") for line in lines if line.get("route") == "/predict")
     assert set(variants) == {"control", "boosted", None}
     assert variants[None] == 2
+
+
+INFER = "/v2/models/breast-cancer/infer"
+
+
+def tensors(row: list[float], **members: Any) -> dict[str, Any]:
+    """A request of the Open Inference Protocol."""
+    return {"inputs": [{"name": "features", "shape": [1, len(row)], "datatype": "FP64", "data": row}], **members}
+
+
+def test_the_open_inference_protocol_follows_the_assignment_and_says_so(parts: Components, row: list[float]) -> None:
+    async def scenario() -> None:
+        async with admin_of(parts) as client:
+            document = (await client.get("/openapi.json")).json()
+            plain = await client.post(INFER, json=tensors(row, parameters={"user_id": "ada"}))
+            assert "parameters" not in plain.json()
+            await client.put("/experiments/checkout", json=shares(0.5, 0.5))
+            seen = Counter[str]()
+            users: list[str | int] = ["ada", "a:b", "jos\u00e9", -(2**63), 2**63 - 1, *range(20)]
+            for user_id in users:
+                asked = tensors(row, parameters={"user_id": user_id, "colour": "red"})
+                wanted = (await client.post("/predict", json={"features": row, "user_id": user_id})).json()
+                answer = await client.post(INFER, json=asked)
+                members = answer.json()
+                assert members["parameters"] == {"variant": wanted["variant"]}
+                assert members["model_version"] == wanted["model_version"] == answer.headers["x-model-version"]
+                conforms(document, "post", "/v2/models/{name}/infer", answer)
+                seen[wanted["variant"]] += 1
+            assert set(seen) == {"control", "boosted"}
+            named = f"{INFER.removesuffix('infer')}versions/2.0.0/infer"
+            for path, parameters in ((INFER, {}), (INFER, None), (named, {"user_id": "ada"})):
+                answer = await client.post(path, json=tensors(row, parameters=parameters))
+                assert answer.status_code == 200
+                assert "parameters" not in answer.json()
+            binary = {"user_id": "ada", "binary_data_output": True}
+            answer = await client.post(INFER, json=tensors(row, parameters=binary))
+            text = answer.content[: int(answer.headers["Inference-Header-Content-Length"])]
+            assert json.loads(text)["parameters"]["variant"] in {"control", "boosted"}
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(
+    "user_id", [None, "", True, False, 1.0, 1.5, 2**63, -(2**63) - 1, 2**64, 10**30, "x" * 257], ids=str
+)
+def test_the_open_inference_protocol_refuses_what_names_no_user(
+    parts: Components, row: list[float], user_id: object
+) -> None:
+    async def scenario() -> None:
+        async with admin_of(parts) as client:
+            document = (await client.get("/openapi.json")).json()
+            asked = tensors(row, parameters={"user_id": user_id})
+            answer = await client.post(INFER, json=asked)
+            assert answer.status_code == 422, answer.text
+            members = answer.json()
+            assert [fault["path"] for fault in members["errors"]] == ["$.parameters.user_id"]
+            assert members["error"].startswith("$.parameters.user_id must ")
+            conforms(document, "post", "/v2/models/{name}/infer", answer)
+            schema = {**document["components"]["schemas"]["InferRequest"], "components": document["components"]}
+            whole = isinstance(user_id, float) and user_id.is_integer()  # an integer, to JSON Schema
+            assert jsonschema.Draft202012Validator(schema).is_valid(asked) is whole
+
+    asyncio.run(scenario())
 
 
 @pytest.mark.parametrize("refused", PUBLISHED["refused"], ids=lambda each: json.dumps(each["unit"]))
