@@ -33,7 +33,7 @@ def test_a_gatherer_runs_once_whoever_asks(project: Project, workers: tuple[str,
     assert (ran.exit_code, ran.state) == (0, "READY"), ran.output
     assert loads(project) == ["began", "ended"]
     assert sum(path == "/health?load" for _, _, path, _ in project.stub.requests) == 1
-    assert gathered(project) == ["identity.json", "toy_load.json"]
+    assert gathered(project) == ["identity.json", "mapping.json", "toy_load.json"]
 
 
 def test_a_check_that_runs_again_is_judged_on_the_same_evidence(project: Project) -> None:
