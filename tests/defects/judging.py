@@ -24,6 +24,10 @@ SHORT_LOAD_S = 7
 """Enough to find what is planted; that a healthy service passes is shown with the whole load."""
 LONGEST_S = 240
 RED = frozenset({"fail", "error", "not_run"})
+CLOSING = frozenset(id for id, one in checks().items() if one.closing)
+COUNTERS_S = SCHEDULE.evidence["counters"].budget_s("smoke")
+ENVIRONMENT = {**os.environ}
+"""All read now: tests beside which runs are made put checks, evidence and variables of their own there for a while."""
 SHORT_COUNTERS_S = 1
 """Where the fault is not one of the metrics, which take 3 s to tell thousands of values from each other."""
 _SHORTENED = """from pytest_mlready.schedule import SCHEDULE
@@ -81,7 +85,7 @@ def judge(defect: Defect | None, directory: Path, *, profile: str = "smoke") -> 
     if defect is not None:
         defect.made("run", RunDirectory(directory))
     nodes = [str(toml)]
-    if defect is not None and profile == "smoke" and not checks()[defect.check].closing:
+    if defect is not None and profile == "smoke" and defect.check not in CLOSING:
         nodes.append(f"{toml}::{defect.check}")
     began = time.monotonic()
     done = subprocess.run(
@@ -101,13 +105,13 @@ def judge(defect: Defect | None, directory: Path, *, profile: str = "smoke") -> 
 def shortened(defect: Defect | None) -> str:
     """A conftest.py that leaves out what finds nothing more of this defect."""
     counts = defect is None or any(check.startswith("metrics.") for check in (defect.check, *defect.also))
-    counters_s = SCHEDULE.evidence["counters"].budget_s("smoke") if counts else SHORT_COUNTERS_S
+    counters_s = COUNTERS_S if counts else SHORT_COUNTERS_S
     return _SHORTENED.format(load_s=SHORT_LOAD_S, counters_s=counters_s)
 
 
 def environment() -> dict[str, str]:
     """Of the run and its service: this project importable, and no other plugin, nor options of the run around it."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "COV"))}
+    kept = {name: value for name, value in ENVIRONMENT.items() if not name.startswith(("PYTEST", "COV"))}
     return {**kept, "PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
 
 

@@ -19,7 +19,7 @@ REPRESENTATIVES = (
     "a_batch_is_answered_in_reverse",
     "a_refused_request_leaves_its_state",
     "the_logarithm_of_zero",
-    "integers_are_narrowed",
+    "minus_zero_is_negative",
     "row_512_of_a_batch_is_the_first",
     "batches_share_a_buffer",
     "everybody_gets_the_fallback",
