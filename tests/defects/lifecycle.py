@@ -37,7 +37,7 @@ def ready_without_a_model(components: Components) -> Components:
     return replace(components, batcher=late, readiness=_AlwaysReady(components.serving, late))
 
 
-@defect("lifecycle.ready_truthful")
+@defect("fuzz.deterministic", also={"lifecycle.ready_truthful"})
 def the_first_answer_is_nobodys(components: Components) -> Components:
     """The first call after the start answers from an array that was never filled."""
 
