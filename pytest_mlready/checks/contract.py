@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pytest_mlready.catalogue import check
 from pytest_mlready.finding import SERVICE, Finding, Measurement, failed, inconclusive, passed
-from pytest_mlready.records import BrokenModel, InterfaceDocument
+from pytest_mlready.records import BrokenModel, InterfaceDocument, LiveRoutes
 from pytest_mlready.settings import Settings
 
 UNSPOKEN = frozenset({"/", "/docs", "/redoc", "/openapi.json", "/favicon.ico", "/metrics", "/metrics/"})
@@ -16,23 +16,23 @@ UNSPOKEN = frozenset({"/", "/docs", "/redoc", "/openapi.json", "/favicon.ico", "
     "must",
     remedy="Document the route with its request, answers and an example that works, or take the route away.",
 )
-def documented(interface_document: InterfaceDocument, settings: Settings) -> Finding:
+def documented(interface_document: InterfaceDocument, live_routes: LiveRoutes, settings: Settings) -> Finding:
     """Every live route is documented, and the documented examples of the predict routes work.
 
     A forgotten route is one that nobody secures, tests or keeps; an example that fails is the first thing a new
     client meets.
     """
-    document = interface_document
+    document, found = interface_document, live_routes.found
     if not document.documented:
         return inconclusive("there is no readable OpenAPI document to hold the live routes against: publish one")
-    hidden = [one for one in document.found if one not in document.documented and one.partition(" ")[2] not in UNSPOKEN]
+    hidden = [one for one in found if one not in document.documented and one.partition(" ")[2] not in UNSPOKEN]
     if not settings.contract.documented_only:
         hidden = []
-    measured = Measurement(len(hidden), "1", n=len(document.found), limit=0)
+    measured = Measurement(len(hidden), "1", n=len(found), limit=0)
     if hidden:
         method, _, path = hidden[0].partition(" ")
         return failed(
-            f"{hidden[0]} answers and is not documented; {len(hidden)} of {len(document.found)} live routes are not",
+            f"{hidden[0]} answers and is not documented; {len(hidden)} of {len(found)} live routes are not",
             measured,
             details=tuple(hidden),
             replay=f"curl -sS -i -X {'OPTIONS' if method == 'ANY' else method} {SERVICE}{path}",
@@ -46,11 +46,11 @@ def documented(interface_document: InterfaceDocument, settings: Settings) -> Fin
             details=tuple(f"{one.case}: {one.outcome}" for one in broken),
             replay=broken[0].curl(SERVICE),
         )
-    if not document.found:
+    if not found:
         return inconclusive("no live route was found to hold against the document")
-    scope = " (unknown paths answer too, so only the known ones were tried)" if document.catch_all else ""
+    scope = " (unknown paths answer too, so only the known ones were tried)" if live_routes.catch_all else ""
     examples = f"{len(document.examples)} examples work" if document.examples else "it has no examples"
-    return passed(f"{len(document.found)} live routes are documented{scope}; {examples}", measured)
+    return passed(f"{len(found)} live routes are documented{scope}; {examples}", measured)
 
 
 @check(

@@ -18,8 +18,8 @@ from pytest_mlready.service.instance import Instance
 from pytest_mlready.service.transport import Transport
 
 SINGLES = 20
-ROUNDS = 3
-MIXED = 40
+ROUNDS = 2
+MIXED = 32
 CROSSED = 6
 """Of the mixed rows so many begin like a row that was asked before: a cache that looks no further answers that one."""
 LOG_WAIT_S = 0.5

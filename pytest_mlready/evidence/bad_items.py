@@ -13,13 +13,14 @@ from pytest_mlready.evidence.bad_bodies import never_missing
 from pytest_mlready.evidence.context import Context
 from pytest_mlready.evidence.mixed_rows import numeric_columns, spread
 from pytest_mlready.evidence.store import GatherError
+from pytest_mlready.protocols.json_mapping import JsonMapping
 from pytest_mlready.records import Answered, BadItem, BadItems, Row
 from pytest_mlready.service.transport import Transport
 
-POSITIONS = 5
+POSITIONS = 3
 TEXT_POSITIONS = 2
-CANARIES = 130
-"""At least so many canary answers, where time allows: a fault in every 64th answer then shows twice."""
+CANARIES = 88
+"""At least so many canary answers, where time allows: a fault in every 64th answer then shows."""
 BATCH = 5
 DEADLINE_S = 5.0
 MARK = "mlready-bad-item"
@@ -77,6 +78,11 @@ def columns_of(rows: Sequence[Row]) -> tuple[list[str], list[str]]:
     return numeric, texts or ([] if numeric else list(rows[0]))
 
 
+def with_bad_item(mapping: JsonMapping, row: Row, column: str, kind: str) -> bytes:
+    """The body of a row, one value of which is a bad item of this kind."""
+    return _filled(mapping.encode_row({**row, column: MARK}), _literal(kind, row, column))
+
+
 class _Sender:
     """Sends bad rows, and after each of them canary rows in turn."""
 
@@ -105,8 +111,7 @@ class _Sender:
 
     def single(self, kind: str, column: str) -> BadItem:
         mapping = self._context.target.mapping
-        row = self._context.rows[0]
-        body = _filled(mapping.encode_row({**row, column: MARK}), _literal(kind, row, column))
+        body = with_bad_item(mapping, self._context.rows[0], column, kind)
         return self._sent(kind, column, f"{kind} in {column}", body, mapping.predict_path)
 
     def batch(self, kind: str, column: str, at: int) -> BadItem:

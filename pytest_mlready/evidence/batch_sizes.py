@@ -13,7 +13,8 @@ from pytest_mlready.measure.agreement import difference
 from pytest_mlready.records import Answered, BatchSizes, Row
 from pytest_mlready.service.transport import Transport
 
-POOL = 40
+POOL = 32
+AGAIN = 8
 SIZES = (1, 2, 31, 33, 65, 129, 513, 1000)
 """Past every power of two at which code likes to cut, and the largest that guides ask for."""
 TOO_LARGE = frozenset({400, 413, 422})
@@ -25,7 +26,7 @@ def made_with(context: Context) -> Mapping[str, Any]:
 
 
 def gather(context: Context) -> BatchSizes:
-    """Ask the pool singly, then batches from small to large until one is refused or time is up, then singly again.
+    """Ask the pool singly, then batches from small to large until one is refused or time is up, then some singly again.
 
     The first batch that is answered otherwise is asked again with sample rows only, which people know.
     """
@@ -52,7 +53,7 @@ def gather(context: Context) -> BatchSizes:
             if not shown and _differs(before, batch):
                 shown = True
                 batches.append(_together(context, transport, rows, [at % samples for at in drawn]))
-        after = _singly(context, transport, rows[: len(before)], until + context.budget_s / 4)
+        after = _singly(context, transport, rows[: min(AGAIN, len(before))], until + context.budget_s / 4)
     return BatchSizes((*before, *after), tuple(batches), cap, refused_at)
 
 

@@ -15,7 +15,7 @@ from pytest_mlready.records import Answered, Concurrency
 from pytest_mlready.service.transport import Transport
 
 CONNECTIONS = 8
-ROUNDS = 12
+ROUNDS = 9
 BATCH = 5
 
 

@@ -16,11 +16,11 @@ from pytest_mlready.records import Answered, Edit, Edits, Prediction, Row
 from pytest_mlready.service.transport import Transport
 from pytest_mlready.settings import Relations, nearest
 
-ORIGINALS = 20
+ORIGINALS = 16
 STEPS = 4
-OUTSIDE = 8
+OUTSIDE = 6
 """Columns that get values outside of what the samples span, where a reference can tell what is right."""
-DECLARED_ROWS = 5
+DECLARED_ROWS = 3
 """Rows in which a declared column is edited, by every step; other columns are edited once, in one row."""
 Cell = str | int | float | None
 

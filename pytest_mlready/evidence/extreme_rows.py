@@ -40,6 +40,20 @@ def together(rows: Sequence[Row]) -> Iterator[ExtremeRow]:
         yield ExtremeRow(kind, f"every column {kind}", {**ordinary_row(rows), **values})
 
 
+def in_groups(singles: Sequence[ExtremeRow], base: Row, size: int) -> list[tuple[ExtremeRow, list[ExtremeRow]]]:
+    """Rows with several columns at the same kind of limit, each with the single ones that it stands for."""
+    of_kind: dict[str, list[ExtremeRow]] = {}
+    for one in singles:
+        of_kind.setdefault(one.kind, []).append(one)
+    made = []
+    for kind, alike in of_kind.items():
+        for at in range(0, len(alike), size):
+            group = alike[at : at + size]
+            values = {name: one.row[name] for one in group for name in base if one.row[name] != base[name]}
+            made.append((ExtremeRow(kind, f"{', '.join(values)} {kind}", {**base, **values}), group))
+    return made
+
+
 def singly(rows: Sequence[Row], rng: random.Random, declared: Mapping[str, Bounds]) -> list[ExtremeRow]:
     """An ordinary row with one column at a limit, for each of them, in random order.
 

@@ -1,4 +1,4 @@
-"""The OpenAPI document against the service that publishes it: routes, examples, and real answers."""
+"""Evidence `interface_document`: the OpenAPI document, its examples sent, and real answers held against it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from pytest_mlready.evidence.asking import ask_batch, ask_one, asked_of, clean, predict
-from pytest_mlready.evidence.route_names import ROUTE_NAMES
 from pytest_mlready.protocols.schemas import schema_errors
 from pytest_mlready.records import Exchange, InterfaceDocument
 
@@ -18,17 +17,15 @@ if TYPE_CHECKING:
 
 MAX_GETS = 20
 MAX_EXAMPLES = 10
-_UNKNOWN = ("/mlready-no-such-path", "/mlready/no/such/path")
-_ABSENT = frozenset({404, 410, 501})
 
 
 def made_with(context: Context) -> Mapping[str, Any]:
-    """Whom is asked, and whether many paths may be tried."""
-    return {**asked_of(context), "fuzz": "fuzz" in context.settings.allow}
+    """Whom is asked, and how."""
+    return asked_of(context)
 
 
 def gather(context: Context) -> InterfaceDocument:
-    """Fetch the document, try routes, send its examples, and hold real answers against its schemas."""
+    """Fetch the document, send its examples, and hold real answers against its schemas."""
     target, openapi = context.target, context.target.openapi
     with target.transport() as transport:
         path = target.paths.get("openapi")
@@ -36,8 +33,6 @@ def gather(context: Context) -> InterfaceDocument:
         if openapi is None:
             problems = () if exchange is None else (_unreadable(exchange),)
             return InterfaceDocument(exchange, problems)
-        catch_all = any(transport.request("unknown path", "GET", one).status not in _ABSENT for one in _UNKNOWN)
-        found = tuple(_found(context, transport, wide="fuzz" in target.allow and not catch_all))
         answers = list(_answers(context, openapi, transport))
         nonconforming = tuple(problem for one in answers for problem in _problems(openapi, one))
         examples = tuple(_examples(context, openapi, transport))
@@ -45,8 +40,6 @@ def gather(context: Context) -> InterfaceDocument:
         exchange,
         tuple(clean(one) for one in openapi.problems()),
         tuple(f"{method} {clean(template, 300)}" for method, template in openapi.routes),
-        found,
-        catch_all,
         len(answers),
         nonconforming,
         examples,
@@ -56,39 +49,6 @@ def gather(context: Context) -> InterfaceDocument:
 def _unreadable(exchange: Exchange) -> str:
     kind = clean(exchange.header("content-type") or "no media type", 100)
     return f"GET {exchange.path} answered {exchange.outcome} ({kind}), which is no OpenAPI 3 document"
-
-
-def _found(context: Context, transport: Transport, *, wide: bool) -> Iterator[str]:
-    """Routes that live, as the document would name them where it has them."""
-    target = context.target
-    posts = dict.fromkeys(path for path in (target.mapping.predict_path, target.mapping.batch_path) if path is not None)
-    yield from (_named(target.openapi, "POST", path) for path in posts)
-    known = dict.fromkeys(path for role, path in target.paths.items() if path is not None and role != "openapi")
-    for path in known:
-        if transport.request("known route", "GET", path).status not in {None, *_ABSENT}:
-            yield _named(target.openapi, "GET", path)
-    if not wide or transport.request("OPTIONS of an unknown path", "OPTIONS", _UNKNOWN[0]).status != 404:
-        return
-    for path in ROUTE_NAMES:
-        if path in posts or path in known:
-            continue
-        exchange = transport.request("is there such a route", "OPTIONS", path, deadline_s=3.0)
-        if exchange.status is None or exchange.status in _ABSENT or 300 <= exchange.status < 400:
-            continue
-        allowed = {one.strip().upper() for one in (exchange.header("allow") or "").split(",")}
-        methods = sorted(allowed & {"GET", "POST", "PUT", "PATCH", "DELETE"}) or ["ANY"]
-        yield from (_named(target.openapi, method, path) for method in methods)
-
-
-def _named(openapi: OpenAPI | None, method: str, path: str) -> str:
-    """The route by its template in the document, or as it was asked for where the document has no such route."""
-    if openapi is None:
-        return f"{method} {path}"
-    routes = [one for one in openapi.routes if method in {one[0], "ANY"}]
-    for known, template in sorted(routes, key=lambda one: one[1] != path):
-        if template == path or openapi.operation(known, path) is openapi.operation(known, template):
-            return f"{known} {clean(template, 300)}"
-    return f"{method} {path}"
 
 
 def _answers(context: Context, openapi: OpenAPI, transport: Transport) -> Iterator[Exchange]:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pytest_mlready.evidence.context import Context
     from pytest_mlready.service.transport import Transport
 
-ROUNDS = 4
+ROUNDS = 3
 """Each abrupt client comes so often, where time allows: it may cost one of several workers, or of a few slots."""
 SETTLE_S = 0.01
 """Between a client's end and the first canary: a service in threads takes a moment to notice that it left."""

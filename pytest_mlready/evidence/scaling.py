@@ -14,7 +14,14 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from pytest_mlready.evidence.asking import asked_of, predict
-from pytest_mlready.evidence.extreme_rows import ExtremeRow, declared_bounds, ordinary_row, singly, together
+from pytest_mlready.evidence.extreme_rows import (
+    ExtremeRow,
+    declared_bounds,
+    in_groups,
+    ordinary_row,
+    singly,
+    together,
+)
 from pytest_mlready.evidence.mixed_rows import mixed_rows
 from pytest_mlready.records import BatchTimes, Exchange, Row, Scaling, SlowRow
 
@@ -25,10 +32,12 @@ if TYPE_CHECKING:
 SIZES = (10, 33, 100, 333, 1000)
 LONG_S = 0.1
 """A batch that takes so long, twice, is long enough to be measured: no larger one is tried."""
-ROUNDS = 9
+ROUNDS = 7
 FEWEST_ROUNDS = 3
 ODD = 1.3
 """A batch that takes so many times what its parts do is kept, for a replay."""
+GROUP = 6
+"""So many columns are at their limits in one row: a loop that one value lengthens is long in company, too."""
 SEEMS_SLOW_S = 0.25
 SEEMS_SLOW = 10
 """A row is asked again when it took so many times the median, and longer than `SEEMS_SLOW_S`."""
@@ -53,7 +62,10 @@ def gather(context: Context) -> Scaling:
 
 
 class _Singles:
-    """Asks rows with values at their limits, and those that seem slow again, with an ordinary row before each time."""
+    """Asks rows with values at their limits, in groups, and those of groups that seem slow or are refused one by one.
+
+    Rows that seem slow alone are asked again, with an ordinary row before each time.
+    """
 
     def __init__(self, context: Context, transport: Transport) -> None:
         self._context, self._transport = context, transport
@@ -67,14 +79,17 @@ class _Singles:
         bounds = declared_bounds(context.target.openapi, context.target.mapping, list(context.rows[0]))
         for _ in range(REPEATS):
             self._timed("ordinary values", self._ordinary)
-        slow = [one for one in together(context.rows) if self._seems_slow(self._timed(one.case, one.row)[1])]
-        kinds = {one.kind for one in slow}
-        alone = sorted(singly(context.rows, context.rng("scaling"), bounds), key=lambda one: one.kind not in kinds)
-        for one in alone:
-            late = time.monotonic() > until and one.kind not in kinds
-            if late or len(self.suspects) == MOST_SUSPECTS or self._is_slow(one):
+        singles = singly(context.rows, context.rng("scaling"), bounds)
+        groups = [(one, [each for each in singles if each.kind == one.kind]) for one in together(context.rows)]
+        for group, alone in [*groups, *in_groups(singles, self._ordinary, GROUP)]:
+            if time.monotonic() > until:
                 return
-        any(self._is_slow(one) for one in slow)
+            exchange, seconds = self._timed(group.case, group.row)
+            slow, refused = self._seems_slow(seconds), not exchange.ok and len(alone) <= GROUP
+            for one in [*alone, group] if slow else alone if refused else []:
+                late = time.monotonic() > until and not slow
+                if late or len(self.suspects) == MOST_SUSPECTS or self._is_slow(one):
+                    return
 
     def _is_slow(self, one: ExtremeRow) -> bool:
         """Whether a row is slow each time it is asked; if it seems so at first, it becomes a suspect."""
@@ -108,13 +123,13 @@ def _batches(context: Context, transport: Transport, until: float) -> tuple[Batc
     if mapping.batch_route is None:
         return None, None
     chosen: tuple[int, Exchange] | None = None
-    rows, mixed = _rows(context.rows, 3 * SIZES[-1]), False
+    rows = _rows(context.rows, 3 * SIZES[-1])
     for size in SIZES:
         if 3 * size > (cap or 3 * size):
             break
         exchange = _ask(context, transport, rows[: 3 * size])
-        if exchange.status in range(400, 500) and not mixed:
-            rows, mixed = _mixes(context, 3 * SIZES[-1]), True
+        if exchange.status in range(400, 500) and chosen is None:
+            rows = _mixes(context, 3 * SIZES[-1])
             exchange = _ask(context, transport, rows[: 3 * size])
         if not exchange.ok:
             if chosen is None:
@@ -140,16 +155,17 @@ def _rounds(
     whole: list[float] = []
     cpu = {"three": 0.0, "whole": 0.0}
     instance = context.target.instance
+    before = instance.cpu_s() if instance is not None else 0.0
     while len(whole) < ROUNDS and (len(whole) < FEWEST_ROUNDS or time.monotonic() < until):
         for bodies in ([parts, at_once], [at_once, parts])[len(whole) % 2]:
-            before = instance.cpu_s() if instance is not None else 0.0
             asked = [_send(context, transport, count, body) for count, body in bodies]
-            used = instance.cpu_s() - before if instance is not None else 0.0
+            after = instance.cpu_s() if instance is not None else 0.0
             lost = next((one for one in asked if not one.ok), None)
             if lost is not None:
                 return None, f"{lost.case} was answered {lost.outcome}, though one like it was answered before"
             (three if bodies is parts else whole).append(sum(one.elapsed_s for one in asked))
-            cpu["three" if bodies is parts else "whole"] += used
+            cpu["three" if bodies is parts else "whole"] += after - before
+            before = after
     odd = min(whole) > ODD * min(three)
     shown = replace(exchange, request_body=exchange.request_body if odd else b"", body=b"")
     times = BatchTimes(size, tuple(three), tuple(whole), shown)

@@ -20,7 +20,7 @@ from pytest_mlready.protocols.json_mapping import JsonMapping
 from pytest_mlready.records import Answered, Row, Spelling, Spellings
 from pytest_mlready.service.transport import Transport
 
-ROWS = 4
+ROWS = 3
 CHUNK = 100
 SHRINKING_S = 2.0
 EXACT_WHOLE = 2.0**53

@@ -32,6 +32,7 @@ from pytest_mlready.records.probes import (
     InterfaceDocument,
     Label,
     Limits,
+    LiveRoutes,
     Prediction,
     Row,
 )
@@ -70,6 +71,7 @@ __all__ = [
     "InterfaceDocument",
     "Label",
     "Limits",
+    "LiveRoutes",
     "LoadRun",
     "NotGathered",
     "NotStrictJSON",

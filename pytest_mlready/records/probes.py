@@ -198,20 +198,29 @@ class BadItems:
 
 @dataclass(frozen=True)
 class InterfaceDocument:
-    """The OpenAPI document, what is wrong with it, and the live routes compared with it.
+    """The OpenAPI document, what is wrong with it, and what its examples and real answers say of it.
 
-    `documented` and `found` are "METHOD /path" of routes; `catch_all` says that unknown paths do not answer 404.
-    `nonconforming` are answers of this run that break the document's schema, one sentence each.
+    `documented` are "METHOD /path" of routes; `nonconforming` are answers of this run that break the document's
+    schema, one sentence each.
     """
 
     exchange: Exchange | None
     problems: tuple[str, ...] = ()
     documented: tuple[str, ...] = ()
-    found: tuple[str, ...] = ()
-    catch_all: bool = False
     checked_answers: int = 0
     nonconforming: tuple[str, ...] = ()
     examples: tuple[Exchange, ...] = ()
+
+
+@dataclass(frozen=True)
+class LiveRoutes:
+    """Routes that answer, as "METHOD /path", by their template where the document has one.
+
+    `catch_all` says that unknown paths do not answer 404, so that only known routes were tried.
+    """
+
+    found: tuple[str, ...] = ()
+    catch_all: bool = False
 
 
 @dataclass(frozen=True)

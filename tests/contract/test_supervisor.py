@@ -25,6 +25,7 @@ def test_workers_end_with_their_supervisor(start: Start) -> None:
 
 def serves(pid: str, port: str) -> bool:
     """Whether a process is a worker of the server on this port, not a helper of its supervisor."""
-    return f'"port": {port},' in Path(f"/proc/{pid}/environ").read_text() and "spawn_main" in Path(
-        f"/proc/{pid}/cmdline"
-    ).read_text()
+    return (
+        f'"port": {port},' in Path(f"/proc/{pid}/environ").read_text()
+        and "spawn_main" in Path(f"/proc/{pid}/cmdline").read_text()
+    )

@@ -23,7 +23,7 @@ from pytest_mlready.schedule import SCHEDULE
 from pytest_mlready.service import target
 from pytest_mlready.settings import parse
 
-NAMES = ("identity", "artefact", "golden", "interface_document", "bad_requests", "limits", "cache_drill")
+NAMES = ("identity", "artefact", "golden", "interface_document", "live_routes", "bad_requests", "limits", "cache_drill")
 OPENAPI = rb"""{"openapi":"3.1.0","info":{"title":"\ud800","version":"1"},"paths":{"/predict":{"post":{"responses":
 {"200":{"content":{"application/json":{"schema":{"$ref":"#/nowhere"}}}}},"requestBody":{"content":{"application/json":
 {"example":{"a":1e308},"schema":{"$ref":"#/x"}}}}}},"/\ud800":{"get":{}},"/models":{"get":{"parameters":[3,null]}}}}"""

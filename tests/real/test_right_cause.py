@@ -22,7 +22,7 @@ from pytest_mlready.schedule import SCHEDULE
 from pytest_mlready.service import target
 from pytest_mlready.settings import parse
 
-NAMES = ("identity", "golden", "interface_document", "bad_requests", "limits", "answers")
+NAMES = ("identity", "golden", "interface_document", "live_routes", "bad_requests", "limits", "answers")
 NAMED = [f"x{at}" for at in range(8)]
 VERSION = "1.0.0"
 ANSWER = {

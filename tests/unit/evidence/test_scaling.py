@@ -14,7 +14,7 @@ import pytest
 from pytest_mlready.checks.scaling import time_scales_linearly
 from pytest_mlready.evidence import scaling
 from pytest_mlready.evidence.context import Context
-from pytest_mlready.evidence.extreme_rows import declared_bounds, ordinary_row, singly, together
+from pytest_mlready.evidence.extreme_rows import declared_bounds, in_groups, ordinary_row, singly, together
 from pytest_mlready.finding import Status
 from pytest_mlready.protocols.json_mapping import JsonMapping
 from pytest_mlready.protocols.openapi import OpenAPI
@@ -91,7 +91,7 @@ def test_why_there_is_none(stub: Stub, contract: dict[str, int], word: str) -> N
 def test_one_row_at_a_time() -> None:
     record = gathered(Stub(), JsonMapping())
     assert (record.batch, record.problem) == (None, None)
-    assert record.asked > 3 * len(ROWS[0])
+    assert record.asked == 9  # ordinary, all columns at one kind of limit, and those in one group: three of each
 
 
 def test_a_slow_value_is_asked_again_and_named() -> None:
@@ -124,6 +124,15 @@ class TestExtremeRows:
             (1, 3.0), (3, 3.0), (0, 3.0), (2, 1.0), (2, 5.0), (2, 0.0), (2, -9.0)
         }  # fmt: skip
         assert "b at its declared minimum (-9.0)" in {one.case for one in made}
+
+    def test_groups_hold_every_single_limit_once(self) -> None:
+        singles = singly(self.ROWS, random.Random(1), {"b": (-9.0, 5.0)})
+        groups = in_groups(singles, ordinary_row(self.ROWS), 2)
+        assert sorted(one.case for _, alone in groups for one in alone) == sorted(one.case for one in singles)
+        assert {(one.kind, one.row["a"], one.row["b"]) for one, _ in groups} == {
+            ("at its smallest", 1, 1.0), ("at its largest", 3, 5.0), ("at zero", 0, 0.0),
+            ("at its declared minimum", 2, -9.0),
+        }  # fmt: skip
 
     def test_no_numbers_no_rows(self) -> None:
         words: tuple[Row, ...] = ({"k": "x"}, {"k": "y"})
