@@ -67,6 +67,11 @@ class Check:
         """Whether the profile has time for all its evidence."""
         return all(one.in_profile(profile) for one in self.evidence)
 
+    def not_installed(self) -> str | None:
+        """How to install the first program that its evidence needs and that is not there; None if all are."""
+        programs = [one.program for one in self.evidence if one.program is not None]
+        return next((f"needs {one.name}: {one.install}" for one in programs if one.found() is None), None)
+
     def judge(self, arguments: Mapping[str, object]) -> Finding:
         """Judge the evidence; what broke instead of being gathered becomes `error` or `not_run`, never a pass."""
         for value in arguments.values():

@@ -40,8 +40,8 @@ def plan(settings: Settings, profile: Profile, *, named: Collection[str] = ()) -
         if check.closing:
             closing.append(check)
             continue
-        missing = check.unmet(settings)
-        if missing is None and (check.in_profile(profile) or check.id in named):
+        missing, absent = check.unmet(settings), check.not_installed()
+        if missing is None and absent is None and (check.in_profile(profile) or check.id in named):
             items.append(check)
         elif check.id in settings.attest:
             items.append(check)
@@ -51,7 +51,10 @@ def plan(settings: Settings, profile: Profile, *, named: Collection[str] = ()) -
                 raise SettingsError(f"{check.id} is unclaimed; add to mlready.toml: {missing}")
             listed.append(check.sign(Finding(Status.UNCLAIMED, f"add to mlready.toml: {missing}")))
         else:
-            listed.append(check.sign(Finding(Status.DEFERRED, f"not in profile {profile}")))
+            if absent is not None and check.id in named:
+                raise SettingsError(f"{check.id} {absent}")
+            why = f"not in profile {profile}" if absent is None or not check.in_profile(profile) else absent
+            listed.append(check.sign(Finding(Status.DEFERRED, why)))
     return Plan(tuple(items), tuple(closing), tuple(listed), frozenset(attested))
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 from pytest_mlready import records
@@ -12,11 +15,24 @@ Turn = Literal["shared", "load", "destructive", "closing"]
 
 
 @dataclass(frozen=True)
+class Program:
+    """A command that evidence needs and that is no dependency: its `name`, and the words that `install` it."""
+
+    name: str
+    install: str
+
+    def found(self) -> str | None:
+        """Where it is: beside this interpreter, else on the PATH; None where it is not."""
+        return shutil.which(self.name, path=str(Path(sys.executable).parent)) or shutil.which(self.name)
+
+
+@dataclass(frozen=True)
 class Evidence:
     """One kind of evidence, gathered by `pytest_mlready.evidence.<name>`.
 
     `shared` gatherers may overlap each other; `load` and `destructive` ones overlap nothing; `closing` evidence is the
-    run itself, known when it ends. `fresh` ones start an instance of their own. `seconds` is the budget by profile; a
+    run itself, known when it ends. `fresh` ones start an instance of their own; a `program`
+    that is not installed defers what needs it. `seconds` is the budget by profile; a
     profile that is missing defers it.
     """
 
@@ -27,6 +43,7 @@ class Evidence:
     permission: Permission | None = None
     fresh: bool = False
     needs: tuple[str, ...] = ()
+    program: Program | None = None
 
     def in_profile(self, profile: Profile) -> bool:
         """Whether this profile, or a smaller one, has time for it."""
@@ -55,6 +72,7 @@ def _schedule(*evidence: Evidence) -> Schedule:
     return Schedule({one.name: one for one in evidence})
 
 
+SCHEMATHESIS = Program("schemathesis", "pip install 'pytest-mlready[schemathesis]'")
 SCHEDULE = _schedule(
     Evidence("identity", records.Identity, {"smoke": 0.5}),
     Evidence("artefact", records.Artefact, {"smoke": 0.5}, needs=("registry", "inputs.rows")),
@@ -89,6 +107,14 @@ SCHEDULE = _schedule(
         turn="load",
         permission="load",
         needs=("latency", "inputs.rows"),
+    ),
+    Evidence(
+        "schemathesis_run",
+        records.SchemathesisRun,
+        {"full": 45},
+        turn="load",
+        permission="fuzz",
+        program=SCHEMATHESIS,
     ),
     Evidence("rudeness", records.Rudeness, {"quick": 2}, turn="destructive", permission="fuzz", needs=("inputs.rows",)),
     Evidence(

@@ -10,7 +10,7 @@ from typing import Any
 
 from pytest_mlready.evidence.asking import ask_batch, ask_one, decoded_batch, decoded_one, predict
 from pytest_mlready.evidence.context import Context
-from pytest_mlready.evidence.mixed_rows import crossed_rows, mixed_rows, spread
+from pytest_mlready.evidence.mixed_rows import crossed_rows, mixed_rows, spread, twins
 from pytest_mlready.protocols.openapi import OpenAPI
 from pytest_mlready.protocols.schemas import schema_errors
 from pytest_mlready.records import Answered, Answers, Exchange, NotStrictJSON
@@ -22,6 +22,8 @@ ROUNDS = 2
 MIXED = 32
 CROSSED = 6
 """Of the mixed rows so many begin like a row that was asked before: a cache that looks no further answers that one."""
+TWINS = 10
+"""And so many are a hair from another: who tells rows apart by rounded values takes them for one."""
 LOG_WAIT_S = 0.5
 
 
@@ -85,7 +87,9 @@ def _mixed(
     """Mixes asked singly, while there is time, then together, then singly again."""
     mapping = context.target.mapping
     crossed = crossed_rows(context.rows, spread(len(context.rows), SINGLES), CROSSED)
-    rows = [*crossed, *mixed_rows(context.rows, MIXED - len(crossed), rng)]
+    mixed = mixed_rows(context.rows, MIXED - len(crossed), rng)
+    near = twins(mixed)[:TWINS]
+    rows = [*crossed, *mixed[: len(mixed) - len(near)], *near]
 
     def asked(case: str) -> tuple[Answered, ...]:
         made: list[Answered] = []

@@ -69,23 +69,30 @@ def singly(rows: Sequence[Row], rng: random.Random, declared: Mapping[str, Bound
 
 
 def declared_bounds(openapi: OpenAPI | None, mapping: JsonMapping, columns: Sequence[str]) -> dict[str, Bounds]:
-    """Each column's minimum and maximum by the request's schema, where it says so plainly."""
-    schema = openapi.request_schema("POST", mapping.predict_path) if openapi is not None else None
-    held: Any = schema or {}
-    if mapping.row_key is not None:
-        held = _at(_at(held, "properties"), mapping.row_key)
-    if mapping.nested:
-        held = _at(held, "items")
-    if mapping.item_key is not None:
-        held = _at(_at(held, "properties"), mapping.item_key)
-    several = _at(held, "prefixItems") or []
+    """Each column's minimum and maximum by the request's schema, references and choices followed."""
+    if openapi is None:
+        return dict.fromkeys(columns, (None, None))
+
+    def of(node: object, word: str) -> Any:
+        return next(openapi.words(node, word), None)
+
+    def member(node: object, name: str) -> object:
+        return next(
+            (one[name] for one in openapi.words(node, "properties") if isinstance(one, dict) and name in one), {}
+        )
+
+    held: object = openapi.request_schema("POST", mapping.predict_path)
+    held = member(held, mapping.row_key) if mapping.row_key is not None else held
+    held = of(held, "items") if mapping.nested else held
+    held = member(held, mapping.item_key) if mapping.item_key is not None else held
+    several = of(held, "prefixItems")
     found: dict[str, Bounds] = {}
     for at, name in enumerate(columns):
         if mapping.row_shape == "object":
-            own = _at(_at(held, "properties"), name)
+            own = member(held, name)
         else:
-            own = several[at] if isinstance(several, list) and at < len(several) else _at(held, "items")
-        found[name] = _number(_at(own, "minimum")), _number(_at(own, "maximum"))
+            own = several[at] if isinstance(several, list) and at < len(several) else of(held, "items")
+        found[name] = _number(of(own, "minimum")), _number(of(own, "maximum"))
     return found
 
 
@@ -102,10 +109,6 @@ def _named(rows: Sequence[Row], name: str, bounds: Bounds) -> dict[str, Cell]:
         if value is not None and value not in values.values():
             values[kind] = value
     return values
-
-
-def _at(node: object, key: str) -> Any:
-    return node.get(key) if isinstance(node, Mapping) else None
 
 
 def _number(value: object) -> float | None:

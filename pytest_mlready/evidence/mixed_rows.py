@@ -9,6 +9,8 @@ from itertools import pairwise
 from pytest_mlready.records import Row
 
 Cell = str | int | float | None
+HAIR = 5e-5
+"""Relative: mostly less than a feature is rounded by, and more than answers differ by that mean the same."""
 
 
 def mixed_rows(rows: Sequence[Row], count: int, rng: random.Random) -> list[Row]:
@@ -37,6 +39,15 @@ def crossed_rows(rows: Sequence[Row], indices: Sequence[int], count: int) -> lis
         if len(made) < count and row not in (rows[first], rows[second]):
             made.setdefault(tuple(row.values()), row)
     return list(made.values())
+
+
+def twins(rows: Sequence[Row]) -> list[Row]:
+    """The same rows but for a hair: numbers that round alike, and are nearer to zero so as to stay in bounds."""
+    made: list[Row] = []
+    for row in rows:
+        near = {name: value * (1 - HAIR) for name, value in row.items() if isinstance(value, float) and value}
+        made += [{**row, **near}] if near else []
+    return made
 
 
 def numeric_columns(rows: Sequence[Row]) -> list[str]:

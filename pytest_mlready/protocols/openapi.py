@@ -106,6 +106,16 @@ class OpenAPI:
             node = self._at(reference)
         return {}
 
+    def words(self, node: object, word: str, depth: int = _REF_HOPS) -> Iterator[Any]:
+        """What a schema says by one word: itself, else the options that it combines, references followed."""
+        schema = self.resolved(node)
+        if word in schema:
+            yield schema[word]
+        elif depth > 0:
+            for options in (schema.get("allOf"), schema.get("anyOf"), schema.get("oneOf")):
+                for option in options if isinstance(options, list) else []:
+                    yield from self.words(option, word, depth - 1)
+
     def problems(self) -> list[str]:
         """What is wrong with the document by its specification, at most `MAX_PROBLEMS` sentences."""
         outside = sorted({ref for ref in references(self.document) if not ref.startswith("#")})

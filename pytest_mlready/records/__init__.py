@@ -18,6 +18,7 @@ from pytest_mlready.records.drills import (
 )
 from pytest_mlready.records.exchange import Errored, Exchange, NotGathered, NotStrictJSON, strict_json
 from pytest_mlready.records.load import ARRAYS, Generator, LoadRun, RequestClass
+from pytest_mlready.records.peers import PeerFailure, SchemathesisRun
 from pytest_mlready.records.probes import (
     Answered,
     Answers,
@@ -75,6 +76,7 @@ __all__ = [
     "LoadRun",
     "NotGathered",
     "NotStrictJSON",
+    "PeerFailure",
     "Prediction",
     "RequestClass",
     "Row",
@@ -82,6 +84,7 @@ __all__ = [
     "Rudeness",
     "Saturation",
     "Scaling",
+    "SchemathesisRun",
     "Scrape",
     "SlowRow",
     "Spelling",

@@ -48,4 +48,5 @@ def _needs(check: Check) -> str:
     wanted = [NEEDS[need][1] for need in dict.fromkeys(declared)]
     wanted += [f'allow "{one.permission}"' for one in check.evidence if one.permission]
     wanted += ["[service] command"] if any(one.fresh for one in check.evidence) else []
+    wanted += [one.program.install for one in check.evidence if one.program is not None]
     return "; ".join(dict.fromkeys(wanted))

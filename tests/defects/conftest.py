@@ -12,11 +12,13 @@ from threading import Thread
 import pytest
 
 from pytest_mlready.catalogue import checks
-from tests.conftest import BESIDE, is_of
+from tests.conftest import BESIDE
 from tests.defects.judging import HEALTHY, Judged, judge
 from tests.defects.planting import defects
 
 Ask = Callable[[str], Judged]
+AT_ONCE = 2
+"""Most of a run is waiting for a service to start or to answer; so are most tests beside it."""
 LOAD = frozenset({"steady_load", "saturation"})
 
 
@@ -47,9 +49,7 @@ class Runs:
                 self.runs[name].set_exception(error)
 
     def wait(self) -> None:
-        """Until none is left; whoever waits leaves a core idle, too."""
-        if self.waiting:
-            self.begin()
+        """Until none is left."""
         for thread in self.threads:
             thread.join()
 
@@ -70,8 +70,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         runs = session.config.stash[BESIDE] = Runs(names, Path(directory.name))
         session.config.add_cleanup(runs.wait)
         session.config.add_cleanup(runs.waiting.clear)
-        runs.begin()
-        if all(is_of(item, "defects") for item in session.items):
+        for _ in range(AT_ONCE):
             runs.begin()
 
 

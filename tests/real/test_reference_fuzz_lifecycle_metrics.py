@@ -16,7 +16,7 @@ from pytest_mlready.catalogue import checks
 from pytest_mlready.evidence.context import Context
 from pytest_mlready.finding import Finding, Status
 from pytest_mlready.inputs import read_rows
-from pytest_mlready.records import LoadRun
+from pytest_mlready.records import LoadRun, SchemathesisRun
 from pytest_mlready.schedule import SCHEDULE
 from pytest_mlready.service import target
 from pytest_mlready.settings import parse
@@ -29,8 +29,8 @@ MADE = [
     for id, one in checks().items()
     if one.family in {"fuzz", "lifecycle", "metrics", "latency"} or id == "harness.generator_headroom"
 ]
-LOAD_S = 8.0
-"""Enough for the objective declared below, and a third of what the quick profile takes."""
+SHORT_S = {LoadRun: 8.0, SchemathesisRun: 6.0}
+"""Enough for the objective declared below and for Schemathesis' boundary values, and a fraction of the usual time."""
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +67,7 @@ def findings(context: Context) -> dict[str, Finding]:
         gatherer = importlib.import_module(f"pytest_mlready.evidence.{name}")
         msgspec.json.encode(gatherer.made_with(context))
         kind = SCHEDULE.evidence[name].record
-        budget_s = LOAD_S if kind is LoadRun else SCHEDULE.evidence[name].budget_s("quick")
+        budget_s = SHORT_S.get(kind, SCHEDULE.evidence[name].budget_s("quick"))
         record = gatherer.gather(replace(context, budget_s=budget_s))
         if kind is not LoadRun:  # whose arrays are stored beside the JSON
             record = msgspec.json.decode(msgspec.json.encode(record), type=kind, strict=True)

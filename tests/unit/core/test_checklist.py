@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pytest import mark, raises
+from pytest import MonkeyPatch, mark, raises
 
 from pytest_mlready.catalogue import Check, checks
 from pytest_mlready.checklist import plan, unclaimed_families
 from pytest_mlready.finding import Status
+from pytest_mlready.schedule import Program
 from pytest_mlready.settings import PROFILES, Profile, Settings, SettingsError, parse
 
 COMMAND = {"service": {"command": "serve {port}"}, "inputs": {"rows": "rows.csv"}}
@@ -57,6 +58,18 @@ def test_a_short_profile_defers_and_a_named_check_is_made_all_the_same() -> None
     named = {one.id for one in plan(claimed, "smoke", named=["latency.p99"]).items}
     assert "latency.p99" in named
     assert "latency.error_rate" not in named
+
+
+def test_a_missing_program_defers_and_says_how_to_install_it(monkeypatch: MonkeyPatch) -> None:
+    monkeypatch.setattr(Program, "found", lambda program: None)
+    made = plan(settings(COMMAND), "full")
+    [listed] = [one for one in made.listed if one.check == "fuzz.schemathesis"]
+    assert (listed.status, listed.summary) == (
+        Status.DEFERRED,
+        "needs schemathesis: pip install 'pytest-mlready[schemathesis]'",
+    )
+    with raises(SettingsError, match="needs schemathesis: pip install"):
+        plan(settings(COMMAND), "full", named=["fuzz.schemathesis"])
 
 
 def test_every_check_is_made_listed_or_closing_once() -> None:

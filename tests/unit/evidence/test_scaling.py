@@ -150,13 +150,30 @@ class TestExtremeRows:
             {"a": (None, 4), "b": (None, None)},
         ),
         ({"anyOf": [3]}, JsonMapping(), {"a": (None, None), "b": (None, None)}),
+        (
+            {"oneOf": [{"$ref": "#/components/schemas/named"}, {"items": {"$ref": "#/components/schemas/cell"}}]},
+            JsonMapping(),
+            {"a": (0, 9), "b": (0, 9)},
+        ),
+        (
+            {"oneOf": [{"$ref": "#/components/schemas/named"}, {"items": {"$ref": "#/components/schemas/cell"}}]},
+            JsonMapping(row_shape="object"),
+            {"a": (-3, None), "b": (None, None)},
+        ),
+        ({"$ref": "#/components/schemas/circle"}, JsonMapping(), {"a": (None, None), "b": (None, None)}),
     ],
 )
 def test_bounds_that_the_document_declares(features: object, mapping: JsonMapping, bounds: object) -> None:
     content = {"application/json": {"schema": {"type": "object", "properties": {"features": features}}}}
     operation = {"requestBody": {"content": content}, "responses": {"200": {"description": "ok"}}}
+    schemas = {
+        "named": {"type": "object", "properties": {"a": {"minimum": -3}}},
+        "cell": {"anyOf": [{"type": "number", "minimum": 0, "maximum": 9}, {"type": "null"}]},
+        "circle": {"anyOf": [{"$ref": "#/components/schemas/circle"}]},
+    }
+    paths, components = {"/predict": {"post": operation}}, {"schemas": schemas}
     openapi = OpenAPI.parse(
-        {"openapi": "3.1.0", "info": {"title": "t", "version": "1"}, "paths": {"/predict": {"post": operation}}}
+        {"openapi": "3.1.0", "info": {"title": "t", "version": "1"}, "paths": paths, "components": components}
     )
     assert declared_bounds(openapi, mapping, ["a", "b"]) == bounds
     assert declared_bounds(None, mapping, ["a"]) == {"a": (None, None)}

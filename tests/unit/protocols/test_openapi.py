@@ -108,7 +108,7 @@ def test_an_honest_document_has_no_problems() -> None:
 @pytest.mark.parametrize(
     ("parts", "problem"),
     [
-        ({"info": {}}, "info: 'title' is a required property"),
+        ({"info": {}}, 'info: "title" is a required property'),
         ({"paths": {"/p": {"get": {"responses": {"200": {}}}}}}, "description"),
         ({"components": {"schemas": {"A": {"$ref": "http://127.0.0.1:9/x"}}}}, "leads outside the document"),
         ({"components": {"schemas": {"A": {"$ref": "file:///etc/passwd"}}}}, "leads outside the document"),
