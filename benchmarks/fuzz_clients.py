@@ -22,9 +22,11 @@ from pytest_mlready.catalogue import Check, checks
 from pytest_mlready.service.instance import Instance
 from pytest_mlready.service.launch import start, wait_ready
 from tests.defects.judging import MODEL, ROOT, environment
+from tests.defects.planting import declared
 
 MODELS = ROOT / "models"
 LONGEST_S = 300
+CACHE = '[cache]\nheader = "x-cache"\n'
 READY_S = 30.0
 OFFLINE = """from math import exp
 
@@ -74,12 +76,14 @@ class Found:
         return asdict(self)
 
 
-def searching() -> list[Check]:
+def searching(*, cache: bool = False) -> list[Check]:
     """The checks that are our fuzzing: bad and odd input, relations between answers, and the answers themselves.
 
-    What needs a drill, a cache or an instance of its own is left out, and so are the ids in answers and logs.
+    What needs a drill is left out, and so are live routes and what the peer itself finds; so is
+    the cache, where the service has none.
     """
-    apart = {"contract.blame", "contract.cache_truth", "contract.documented"}
+    apart = {"contract.blame", "contract.documented", "fuzz.schemathesis"}
+    apart |= set() if cache else {"contract.cache_truth"}
     families = ("fuzz", "contract")
     chosen = [one for one in checks().values() if one.family in families and one.id not in apart]
     return [*chosen, checks()["identity.version_agrees"]]
@@ -97,7 +101,11 @@ def ours(service: str, directory: Path, *, seed: int = 1) -> Found:
     (directory / "mlready.toml").write_text(_checklist(service))
     (directory / "offline.py").write_text(OFFLINE.format(**_linear()))
     command = [sys.executable, "-m", "pytest", "-p", "pytest_mlready.plugin", "-p", "no:cacheprovider", "-q"]
-    command += ["--mlready", f"--mlready-seed={seed}", *(f"mlready.toml::{one.id}" for one in searching())]
+    command += [
+        "--mlready",
+        f"--mlready-seed={seed}",
+        *(f"mlready.toml::{one.id}" for one in searching(cache=_caches(service))),
+    ]
     done = subprocess.run(
         command, cwd=directory, env=environment(), capture_output=True, text=True, timeout=LONGEST_S, check=False
     )
@@ -124,7 +132,12 @@ score = "malignant"
 increasing = ["worst radius", "worst texture", "worst concave points"]
 active = ["worst area"]
 reference = "offline:answers"
-"""
+{CACHE if _caches(service) else ""}"""
+
+
+def _caches(service: str) -> bool:
+    planted = declared().get(service.rpartition(" ")[2])
+    return planted is not None and "--cache-seconds" in planted.arguments
 
 
 def _command(service: str) -> str:

@@ -218,9 +218,11 @@ def _malformed(answered: Answered) -> str | None:
         exchange.json  # noqa: B018
     except NotStrictJSON as error:
         return f"the body is not strict JSON: {error}"
-    media = (exchange.header("Content-Type") or "").partition(";")[0].strip().lower()
+    media, _, parameters = (exchange.header("Content-Type") or "").lower().replace(" ", "").partition(";")
     if media != "application/json" and not media.endswith("+json"):
         return f"the media type of a JSON answer is {media or 'missing'}"
+    if "charset=" in parameters and "utf-8" not in parameters and "utf8" not in parameters:
+        return f"JSON is UTF-8, and the answer says {parameters}"
     if answered.problem is not None:
         return answered.problem
     wanted = max(1, len(answered.rows))
@@ -267,7 +269,7 @@ def _batch_pairs(answers: Answers) -> Iterator[tuple[Answered, Answered, int, st
 
 
 def _in_order(bad_items: BadItems) -> tuple[BadItem, ...]:
-    return (*bad_items.items, *bad_items.batches)
+    return (*bad_items.items, *bad_items.batches, *bad_items.others)
 
 
 def _changed(before: dict[int, Answered], canary: Answered) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from pytest_mlready.catalogue import check
 from pytest_mlready.checks import replays
@@ -41,7 +42,7 @@ def encoding_invariant(spellings: Spellings) -> Finding:
             f"({kinds})",
             measured,
             details=details,
-            script=replays.compared(pair.plain.exchange, pair.spelled.exchange, lenient=pair.optional),
+            script=_both_ways(pair),
         )
     if not decided:
         return inconclusive("no plain row was answered: nothing to compare with", measured)
@@ -138,7 +139,20 @@ def concurrent_isolation(concurrency: Concurrency) -> Finding:
 def _decided(pair: Spelling) -> bool:
     """Whether the plain body was answered: read, or refused by the client's fault."""
     status = pair.plain.exchange.status
-    return pair.plain.only is not None or (status is not None and 400 <= status < 500)
+    return _read(pair.plain) or (status is not None and 400 <= status < 500)
+
+
+def _read(answered: Answered) -> bool:
+    """Whether there is a prediction for each row."""
+    return 0 < len(answered.predictions) == max(1, len(answered.rows))
+
+
+def _both_ways(pair: Spelling) -> Replay:
+    plain, spelled = replays.request_of(pair.plain.exchange), replays.request_of(pair.spelled.exchange)
+    both = enumerate(zip(pair.plain.predictions, pair.spelled.predictions, strict=False))
+    at = next((place for place, (one, other) in both if difference(one, other) is not None), 0)
+    expect = Expect("same", (0, 1), {"lenient": pair.optional, **({"rows": (at, at)} if at else {})})
+    return Replay((plain, replace(spelled, rude=pair.rude)), (expect,))
 
 
 def _changed(pair: Spelling) -> str | None:
@@ -146,10 +160,10 @@ def _changed(pair: Spelling) -> str | None:
     spelled, plain = pair.spelled, pair.plain
     status = spelled.exchange.status
     refused = status is not None and (400 <= status < 500 or (status == UNSUPPORTED and pair.optional))
-    if plain.only is None:
+    if not _read(plain):
         return None if refused else f"was answered {spelled.exchange.outcome}, plain {plain.exchange.outcome}"
-    if spelled.only is not None:
-        what = difference(plain.only, spelled.only)
+    if _read(spelled):
+        what = _first_difference(plain, spelled)
         return None if what is None else f"was answered otherwise: {what}"
     if refused and pair.optional:
         return None

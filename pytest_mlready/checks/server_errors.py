@@ -7,6 +7,9 @@ from pytest_mlready.checks import replays
 from pytest_mlready.finding import Finding, Measurement, failed, inconclusive, passed
 from pytest_mlready.records import Corpus, Generated
 
+NOT_IMPLEMENTED = 501
+"""How a server may refuse a coding that it does not implement."""
+
 
 @check(
     "fuzz.no_server_error",
@@ -23,7 +26,8 @@ def no_server_error(corpus: Corpus) -> Finding:
         outcome = corpus.sample[0].exchange.outcome if corpus.sample else "not asked"
         return inconclusive(f"the sample row itself was answered {outcome}: check [inputs] rows")
     broken = corpus.shrunk
-    measured = Measurement(len(broken), "1", n=len(corpus.cases), limit=0)
+    odd = [one for one in corpus.odd if one.status is None or (one.status >= 500 and one.status != NOT_IMPLEMENTED)]
+    measured = Measurement(len(broken) + len(odd), "1", n=len(corpus.cases) + len(corpus.odd), limit=0)
     if broken:
         first = broken[0]
         more = f"; {len(broken)} of {len(corpus.cases)} generated rows fail" if len(broken) > 1 else ""
@@ -35,6 +39,15 @@ def no_server_error(corpus: Corpus) -> Finding:
             replay=replays.curl(first.answered.exchange),
             script=replays.once(first.answered.exchange, "survived"),
         )
+    if odd:
+        what = f"got no answer ({odd[0].failure})" if odd[0].status is None else f"was answered {odd[0].outcome}"
+        return failed(
+            f"server error: {odd[0].case} {what}",
+            measured,
+            details=tuple(f"{one.case}: {one.outcome}" for one in odd[1:]),
+            replay=replays.curl(odd[0]),
+            script=replays.once(odd[0], "survived"),
+        )
     if not all(one.exchange.ok for one in corpus.sample):
         outcome = corpus.sample[-1].exchange.outcome
         what = f"the sample row was answered before the generated rows, and {outcome} after them"
@@ -43,7 +56,10 @@ def no_server_error(corpus: Corpus) -> Finding:
     if not corpus.cases:
         return inconclusive("no rows could be generated from the samples", measured)
     answered = sum(one.answered.exchange.ok for one in corpus.cases)
-    return passed(f"{len(corpus.cases)} generated rows: {answered} answered, the others refused with 4xx", measured)
+    others = f"; so were {len(corpus.odd)} odd requests" if corpus.odd else ""
+    return passed(
+        f"{len(corpus.cases)} generated rows: {answered} answered, the others refused with 4xx{others}", measured
+    )
 
 
 def _cause(one: Generated) -> str:

@@ -10,7 +10,8 @@ from typing import Any
 
 from pytest_mlready.evidence.asking import ask_batch, ask_one, decoded_batch, decoded_one, predict
 from pytest_mlready.evidence.context import Context
-from pytest_mlready.evidence.mixed_rows import crossed_rows, mixed_rows, spread, twins
+from pytest_mlready.evidence.mixed_rows import crossed_rows, mixed_rows, outliers, spread, twins
+from pytest_mlready.measure.agreement import difference
 from pytest_mlready.protocols.openapi import OpenAPI
 from pytest_mlready.protocols.schemas import schema_errors
 from pytest_mlready.records import Answered, Answers, Exchange, NotStrictJSON
@@ -19,10 +20,13 @@ from pytest_mlready.service.transport import Transport
 
 SINGLES = 20
 ROUNDS = 2
-MIXED = 32
+MIXED = 30
 CROSSED = 6
 """Of the mixed rows so many begin like a row that was asked before: a cache that looks no further answers that one."""
-TWINS = 10
+OUTLIERS = 4
+ABROAD = (("Accept-Language", "de-DE,de;q=0.9"),)
+"""What a browser in another country adds to a request, for some of the repeats: JSON has one way to write a number."""
+TWINS = 8
 """And so many are a hair from another: who tells rows apart by rounded values takes them for one."""
 LOG_WAIT_S = 0.5
 
@@ -48,18 +52,36 @@ def gather(context: Context) -> Answers:
                 order = rng.sample(indices, len(indices))
                 repeats += _asked_again(context, order, transport, fresh=number % 2 == 0)
         echoes, sent_ids, logged_ids = _echoes(context, transport, indices[0])
+        once_more = (("X-Request-ID", sent_ids[0]),)
+        reused = tuple(
+            ask_one(
+                context, one, transport=transport, headers=once_more, case=f"sample row {one}, an earlier request's id"
+            )
+            for one in _differing(singles)
+        )
     together = [*singles, *mixed, *batches, *([mixed_batch] if mixed_batch else [])]
     problems, schemas = _schema_problems(context.target.openapi, [one.exchange for one in together])
     return Answers(
-        singles, repeats, batches, mixed, mixed_again, mixed_batch, echoes, sent_ids, logged_ids, problems, schemas
+        singles, repeats, batches, mixed, mixed_again, mixed_batch, echoes, sent_ids, logged_ids, problems, schemas,
+        reused,
     )  # fmt: skip
+
+
+def _differing(singles: Sequence[Answered]) -> list[int]:
+    """The first row whose answer is not that of the first one, if there is any."""
+    first = singles[0].only
+    known = ((one.rows[0], one.only) for one in singles if first is not None and one.only is not None)
+    return [row for row, only in known if first is not None and difference(first, only) is not None][:1]
 
 
 def _asked_again(context: Context, order: Sequence[int], transport: Transport, *, fresh: bool) -> tuple[Answered, ...]:
     return tuple(
-        ask_one(context, one, transport=transport, keep_alive=not fresh, case=f"sample row {one} again")
+        ask_one(
+            context, one, transport=transport, keep_alive=not fresh, case=f"sample row {one} again",
+            headers=ABROAD if fresh else (),
+        )
         for one in order
-    )
+    )  # fmt: skip
 
 
 def _batches(
@@ -89,7 +111,7 @@ def _mixed(
     crossed = crossed_rows(context.rows, spread(len(context.rows), SINGLES), CROSSED)
     mixed = mixed_rows(context.rows, MIXED - len(crossed), rng)
     near = twins(mixed)[:TWINS]
-    rows = [*crossed, *mixed[: len(mixed) - len(near)], *near]
+    rows = [*crossed, *mixed[: len(mixed) - len(near)], *near, *outliers(context.rows, OUTLIERS, rng)]
 
     def asked(case: str) -> tuple[Answered, ...]:
         made: list[Answered] = []

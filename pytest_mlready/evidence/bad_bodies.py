@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from pytest_mlready.evidence.mixed_rows import spread
 from pytest_mlready.protocols.json_mapping import JsonMapping
 from pytest_mlready.records import Row
 
 HOLE = "@mlready hole@"
 DEPTH = 5_000
+ABSENT = 10
+"""So many names are left out, one at a time: some of them may have a default by mistake."""
+FULL_WIDTH = 0xFEE0
+"""From an ASCII character to the wide one that compatibility forms of Unicode take for it."""
 NONFINITE = ("Infinity", "-Infinity", "1e400", "-1e400", "1e999")
 
 
@@ -38,6 +43,19 @@ def bad_bodies(mapping: JsonMapping, rows: Sequence[Row]) -> Iterator[Bad]:
     if mapping.batch_route is not None:
         yield from _batches(mapping, rows, number)
     yield from _malformed(mapping, row)
+
+
+def bad_names(mapping: JsonMapping, row: Row) -> Iterator[Bad]:
+    """Rows by name where the mapping writes arrays: one name is not there, or another stands that looks like it."""
+    named = replace(mapping, row_shape="object")
+    names = list(row)
+    for at in spread(len(names), ABSENT):
+        yield Bad("missing_value", f"no {names[at]}, in a row by name", named.encode_row(_without(row, names[at])))
+    ascii_first = next((name for name in names if "!" <= name[:1] <= "~"), None)
+    if ascii_first is not None:
+        alike = chr(ord(ascii_first[0]) + FULL_WIDTH) + ascii_first[1:]
+        renamed = {alike if name == ascii_first else name: value for name, value in row.items()}
+        yield Bad("coercion", f"{alike} for {ascii_first}, in a row by name", named.encode_row(renamed))
 
 
 def never_missing(rows: Sequence[Row]) -> list[str]:
@@ -124,6 +142,9 @@ def _batches(mapping: JsonMapping, rows: Sequence[Row], number: str | None) -> I
     if mapping.batch_key is not None and mapping.batch_path is not None:
         yield Bad("missing", "batch: body {}", b"{}", batch=True)
         yield Bad("missing", f"batch: {mapping.batch_key} = null", _text({mapping.batch_key: None}), batch=True)
+    whole = mapping.encode_batch(three)
+    yield Bad("malformed", "batch: text after the JSON", whole + b"x", batch=True)
+    yield Bad("malformed", "batch: a second document after the JSON", whole + b"\n" + whole, batch=True)
     if number is None:
         return
     holed = mapping.encode_batch([three[0], {**three[1], number: HOLE}, three[2]])

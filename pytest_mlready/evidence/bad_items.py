@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pytest_mlready.evidence.asking import ask_one, predict
@@ -22,6 +22,7 @@ TEXT_POSITIONS = 2
 CANARIES = 88
 """At least so many canary answers, where time allows: a fault in every 64th answer then shows."""
 BATCH = 5
+HUGE = 1e300
 DEADLINE_S = 5.0
 MARK = "mlready-bad-item"
 
@@ -67,8 +68,18 @@ def gather(context: Context) -> BadItems:
         for kind, place in [*also, *((kind, place) for place in places[1:] for kind in kinds)]:
             if time.monotonic() < until:
                 items.append(sender.single(kind, place))
+        others = tuple(sender.sent(case, body) for case, body in _other_faults(context))
         last = sender.canaries(len(sender.canary_rows), fresh=True)
-    return BadItems(first, tuple(items), tuple(batches), last)
+    return BadItems(first, tuple(items), tuple(batches), last, others)
+
+
+def _other_faults(context: Context) -> Iterator[tuple[str, bytes]]:
+    """Rows with a fault that is none of an item, which leave other ruins: too short, and far beyond all samples."""
+    mapping, row = context.target.mapping, context.rows[0]
+    numeric = numeric_columns(context.rows)
+    yield "a value less", mapping.encode_row(dict(list(row.items())[:-1]))
+    if numeric:
+        yield f"{HUGE:g} for {numeric[0]}", mapping.encode_row({**row, numeric[0]: HUGE})
 
 
 def columns_of(rows: Sequence[Row]) -> tuple[list[str], list[str]]:
@@ -113,6 +124,9 @@ class _Sender:
         mapping = self._context.target.mapping
         body = with_bad_item(mapping, self._context.rows[0], column, kind)
         return self._sent(kind, column, f"{kind} in {column}", body, mapping.predict_path)
+
+    def sent(self, case: str, body: bytes) -> BadItem:
+        return self._sent(case, "", f"a row with {case}", body, self._context.target.mapping.predict_path)
 
     def batch(self, kind: str, column: str, at: int) -> BadItem:
         mapping = self._context.target.mapping

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from pytest_mlready.evidence.asking import ask_one, asked_of
-from pytest_mlready.evidence.bad_bodies import bad_bodies
+from pytest_mlready.evidence.bad_bodies import bad_bodies, bad_names
+from pytest_mlready.protocols.detect import takes_names
 from pytest_mlready.records import BadRequest, BadRequests, Exchange
 
 if TYPE_CHECKING:
@@ -64,7 +65,8 @@ def _requests(context: Context, transport: Transport) -> Iterator[tuple[str, _Se
             yield "method", _Send(transport, f"{method} instead of POST", method, path, b"", None)
     yield "no_media_type", _Send(transport, "no media type", "POST", path, whole, None)
     yield "media_type", _Send(transport, "media type application/xml", "POST", path, whole, "application/xml")
-    for bad in bad_bodies(mapping, context.rows):
+    by_name = takes_names(context.target.openapi, mapping, list(context.rows[0]))
+    for bad in (*bad_bodies(mapping, context.rows), *(bad_names(mapping, context.rows[0]) if by_name else ())):
         if bad.group == "unknown_field" and _takes_unknown(context):
             continue
         to = (mapping.batch_route or path) if bad.batch else path

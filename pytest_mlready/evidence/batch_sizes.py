@@ -8,13 +8,14 @@ from typing import Any
 
 from pytest_mlready.evidence.asking import asked_of, decoded_batch, decoded_one, predict
 from pytest_mlready.evidence.context import Context
-from pytest_mlready.evidence.mixed_rows import mixed_rows, twins
+from pytest_mlready.evidence.mixed_rows import mixed_rows, outliers, twins
 from pytest_mlready.measure.agreement import difference
 from pytest_mlready.records import Answered, BatchSizes, Row
 from pytest_mlready.service.transport import Transport
 
-POOL = 24
+POOL = 20
 AGAIN = 8
+OUTLIERS = 4
 TWINS = 10
 """So many mixes have a near twin in the pool: who tells rows apart by rounded values takes them for one."""
 SIZES = (1, 2, 31, 33, 65, 129, 513, 1000)
@@ -64,7 +65,7 @@ def _pool(context: Context) -> list[Row]:
     rng = context.rng("pool of rows")
     samples = rng.sample(context.rows, _samples(context))
     mixed = mixed_rows(context.rows, POOL - len(samples), rng)
-    return [*samples, *mixed, *twins(mixed[:TWINS])]
+    return [*samples, *mixed, *twins(mixed[:TWINS]), *outliers(context.rows, OUTLIERS, rng)]
 
 
 def _samples(context: Context) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from pytest_mlready.evidence.asking import asked_of, decoded_one, predict
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from pytest_mlready.service.transport import Transport
 
 TIMES = 4
+NEAR = 3e-7
+"""Relative: a float of 32 bits still tells such a row from the first."""
 LONGEST_WAIT_S = 5.0
 """A longer life time is not waited for."""
 
@@ -26,7 +28,7 @@ def made_with(context: Context) -> Mapping[str, Any]:
 
 
 def gather(context: Context) -> CacheDrill:
-    """Ask for one new row `TIMES` times, for another once, and for the first again after its life time."""
+    """Ask for one new row `TIMES` times, for others once, and for the first again after its life time."""
     cache = context.settings.cache
     if cache is None:
         raise GatherError("no [cache] is declared")
@@ -34,12 +36,14 @@ def gather(context: Context) -> CacheDrill:
     with context.target.transport() as transport:
         asked = tuple(_ask(context, first, f"the row, time {n}", transport) for n in range(1, TIMES + 1))
         filled = time.monotonic()
-        fresh_row = _ask(context, other, "another row", transport)
+        others = tuple(
+            _ask(context, row, f"another row{how}", transport) for how, row in _others(context, first, other)
+        )
         after_ttl = None
         if cache.ttl_s is not None and cache.ttl_s <= LONGEST_WAIT_S:
             time.sleep(max(0.0, filled + cache.ttl_s * 1.1 + 0.1 - time.monotonic()))
             after_ttl = _ask(context, first, "the row after its life time", transport)
-    return CacheDrill(asked, cache.header, fresh_row, after_ttl, cache.ttl_s)
+    return CacheDrill(asked, cache.header, others, after_ttl, cache.ttl_s)
 
 
 def _new_row(context: Context) -> Row:
@@ -47,6 +51,17 @@ def _new_row(context: Context) -> Row:
     weight = 0.25 + 0.5 * secrets.randbelow(2**40) / 2**40
     first, second = context.rows[0], context.rows[1]
     return {name: _mixed(value, second.get(name), weight) for name, value in first.items()}
+
+
+def _others(context: Context, first: Row, other: Row) -> Iterator[tuple[str, Row]]:
+    """Rows that nobody asked for: one that has nothing of the first, one that is near it, and two of equal hash."""
+    yield "", other
+    real = [name for name, value in first.items() if isinstance(value, float) and value]
+    if real:
+        for name in dict.fromkeys((real[0], real[-1])):
+            yield f", whose {name} differs in the seventh digit", {**first, name: float(first[name] or 0) * (1 - NEAR)}
+        yield f", with {real[0]} = -1.0", {**other, real[0]: -1.0}
+        yield f", with {real[0]} = -2.0", {**other, real[0]: -2.0}
 
 
 def _mixed(one: str | float | None, other: str | float | None, weight: float) -> str | float | None:

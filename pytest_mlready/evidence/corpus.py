@@ -11,6 +11,7 @@ from pytest_mlready.evidence.context import Context
 from pytest_mlready.evidence.extreme_rows import declared_bounds
 from pytest_mlready.evidence.generated_rows import Edits, generated
 from pytest_mlready.evidence.mixed_rows import Cell
+from pytest_mlready.evidence.odd_requests import odd_requests
 from pytest_mlready.evidence.shrinking import Patience, fewest, plainest
 from pytest_mlready.records import Answered, Corpus, Generated
 from pytest_mlready.records.corpus import MEMORY_EVERY
@@ -50,10 +51,15 @@ def gather(context: Context) -> Corpus:
                 break
         if instance is not None and len(cases) % MEMORY_EVERY == 0:
             memory.append(instance.rss_bytes())
+        odd = (
+            tuple(odd_requests(context, transport, [one for one in cases if one.answered.exchange.ok]))
+            if not failing
+            else ()
+        )
         shrinker = _Shrinker(context, transport)
         shrunk = tuple(shrinker.shrunk(one) for one in failing)
         after = ask_one(context, 0, transport=transport)
-    return Corpus((before, after), tuple(cases), shrunk, stopped, tuple(memory))
+    return Corpus((before, after), tuple(cases), shrunk, stopped, tuple(memory), odd)
 
 
 def fails(answered: Answered) -> bool:

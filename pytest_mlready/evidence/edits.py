@@ -18,8 +18,8 @@ from pytest_mlready.settings import Relations, nearest
 
 ORIGINALS = 16
 STEPS = 4
-OUTSIDE = 6
-"""Columns that get values outside of what the samples span, where a reference can tell what is right."""
+OUTSIDE = 10
+"""So many groups of columns get values outside of what the samples span, where a reference can tell what is right."""
 DECLARED_ROWS = 3
 """Rows in which a declared column is edited, by every step; other columns are edited once, in one row."""
 Cell = str | int | float | None
@@ -69,16 +69,20 @@ def ladder(rows: Sequence[Row], column: str, at: int) -> list[Cell]:
     return [value for value in dict.fromkeys(steps[:STEPS]) if value != own]
 
 
-def outside(rows: Sequence[Row]) -> list[tuple[int, str, float]]:
-    """Row, column and a value half a span below what the samples have, then above; a few columns, a row each."""
+def outside(rows: Sequence[Row]) -> list[tuple[int, dict[str, float]]]:
+    """Row and values half a span below what the samples have, then above; a few columns at a time, every one once."""
     numeric = numeric_columns(rows)
-    found: list[tuple[int, str, float]] = []
-    for number, at in enumerate(spread(len(numeric), OUTSIDE)):
-        seen = [value for row in rows if isinstance(value := row[numeric[at]], int | float)]
-        half = (max(seen) - min(seen)) / 2
-        if all(isinstance(one, int) for one in seen):
-            half = math.ceil(half)
-        found += [(number % len(rows), numeric[at], value) for value in (min(seen) - half, max(seen) + half)]
+    found: list[tuple[int, dict[str, float]]] = []
+    count = min(OUTSIDE, len(numeric))
+    for number in range(count):
+        below, above = {}, {}
+        for name in numeric[number::count]:
+            seen = [value for row in rows if isinstance(value := row[name], int | float)]
+            half = (max(seen) - min(seen)) / 2
+            if all(isinstance(one, int) for one in seen):
+                half = math.ceil(half)
+            below[name], above[name] = min(seen) - half, max(seen) + half
+        found += [(number % len(rows), below), (number % len(rows), above)]
     return found
 
 
@@ -86,13 +90,19 @@ def _beyond(context: Context, transport: Transport) -> tuple[tuple[Answered, ...
     """What the service answers outside of the samples, and the reference; nothing if that has no answer there."""
     asked = outside(context.rows)
     relations = context.settings.relations or Relations()
-    rows = [{**context.rows[at], column: value} for at, column, value in asked]
+    rows = [{**context.rows[at], **values} for at, values in asked]
     try:
         expected = expected_of(relations.reference, context.settings.directory, rows)
     except GatherError:
         return (), ()
-    answered = tuple(_edited(context, transport, at, column, value).answered for at, column, value in asked)
-    return answered, expected
+    mapping = context.target.mapping
+    answered = []
+    for (at, values), row in zip(asked, rows, strict=True):
+        named = ", ".join(f"{name} = {value!r}" for name, value in values.items())
+        body = mapping.encode_row(row)
+        exchange = predict(context.target, f"sample row {at} with {named}", body, transport=transport, keep_alive=True)
+        answered.append(decoded_one(mapping, exchange, at))
+    return tuple(answered), expected
 
 
 def _edited(context: Context, transport: Transport, at: int, column: str, value: Cell) -> Edit:

@@ -9,6 +9,8 @@ from itertools import pairwise
 from pytest_mlready.records import Row
 
 Cell = str | int | float | None
+OUT = 3
+"""So many spans outside: whoever clips, winsorises or standardises by the batch treats such a value apart."""
 HAIR = 5e-5
 """Relative: mostly less than a feature is rounded by, and more than answers differ by that mean the same."""
 
@@ -47,6 +49,17 @@ def twins(rows: Sequence[Row]) -> list[Row]:
     for row in rows:
         near = {name: value * (1 - HAIR) for name, value in row.items() if isinstance(value, float) and value}
         made += [{**row, **near}] if near else []
+    return made
+
+
+def outliers(rows: Sequence[Row], count: int, rng: random.Random) -> list[Row]:
+    """Sample rows with one number well outside of what the samples span, above and below in turn."""
+    names = numeric_columns(rows)
+    made: list[Row] = []
+    for at, name in enumerate(rng.sample(names, min(count, len(names)))):
+        seen = [value for row in rows if isinstance(value := row[name], int | float)]
+        low, high = min(seen), max(seen)
+        made.append({**rng.choice(rows), name: high + OUT * (high - low) if at % 2 == 0 else low - OUT * (high - low)})
     return made
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
-from pytest_mlready.protocols.http1 import Malformed, Oversize, ResponseParser, request_bytes
+from pytest_mlready.protocols.http1 import Malformed, Oversize, ResponseParser, chunked, request_bytes
 from pytest_mlready.records import Exchange
 
 if TYPE_CHECKING:
@@ -28,7 +28,8 @@ class Manner:
     """What one client does.
 
     `name` completes "a client that …". It declares `more` bytes than its body has, sends `share` of the body in
-    `pieces` over `seconds`, listens, and ends. `batch` asks for several rows, whose answer is longer.
+    `pieces` over `seconds`, listens, and ends. `batch` asks for several rows, whose answer is longer; `chunked`
+    declares no length.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Manner:
     pieces: int = 1
     seconds: float = 0.0
     batch: bool = False
+    chunked: bool = False
 
     @property
     def how(self) -> dict[str, str | int | float]:
@@ -54,12 +56,17 @@ ABRUPT = (
     Manner("vanished in the middle of its answer", ends="reset", listens="first byte", batch=True),
     Manner("declared more than it sent", ends="half_close", listens="whole answer", more=1000),
 )
+IN_CHUNKS = Manner(
+    "sent its body in chunks, one after another", listens="whole answer", pieces=4, seconds=0.08, chunked=True
+)
 TRICKLING = Manner("sent its body a few bytes at a time", listens="whole answer", pieces=8, seconds=0.3)
 
 
 def misbehave(target: Target, manner: Manner, path: str, body: bytes, deadline_s: float) -> Exchange:
     """Do what the manner says with a valid body, within the deadline, and record what was heard."""
-    headers = (*target.mapping.request_headers, ("Content-Length", str(len(body) + manner.more)))
+    body = chunked(_pieces(body, manner.pieces)) if manner.chunked else body
+    framing = ("Transfer-Encoding", "chunked") if manner.chunked else ("Content-Length", str(len(body) + manner.more))
+    headers = (*target.mapping.request_headers, framing)
     sent = body[: int(len(body) * manner.share)]
     parser = ResponseParser("POST", MAX_BODY)
     began = time.monotonic()

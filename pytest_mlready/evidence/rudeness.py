@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_mlready.evidence.asking import ask_one, asked_of, decoded_one
 from pytest_mlready.evidence.rude_clients import ABRUPT, TRICKLING, Manner, misbehave
 from pytest_mlready.evidence.store import GatherError
+from pytest_mlready.protocols.http1 import chunked
 from pytest_mlready.records import Answered, Exchange, Rude, Rudeness
 
 if TYPE_CHECKING:
@@ -111,20 +112,10 @@ def _chunked(context: Context, transport: Transport, canaries: _Canaries) -> tup
     mapping = context.target.mapping
     row = mapping.encode_row(context.rows[canaries.other_row])
     name = f"sent a chunked body of {FAR_BYTES >> 20} MiB"
-    exchange = transport.request(
-        f"a client that {name}", "POST", mapping.predict_path, _framed(row.rjust(CHUNK), FAR_BYTES // CHUNK),
-        (*mapping.request_headers, ("Transfer-Encoding", "chunked")),
-    )  # fmt: skip
+    body = chunked([*[b" " * CHUNK] * (FAR_BYTES // CHUNK - 1), row.rjust(CHUNK)])
+    headers = (*mapping.request_headers, ("Transfer-Encoding", "chunked"))
+    exchange = transport.request(f"a client that {name}", "POST", mapping.predict_path, body, headers)
     return Rude(name, _short(replace(exchange, request_body=row)), canaries.after()), FAR_BYTES
-
-
-def _framed(last: bytes, count: int) -> bytes:
-    """So many chunks, all white space but the last, and the end."""
-    return b"".join([*([_chunk(b" " * CHUNK)] * (count - 1)), _chunk(last), b"0\r\n\r\n"])
-
-
-def _chunk(content: bytes) -> bytes:
-    return b"%x\r\n%b\r\n" % (len(content), content)
 
 
 def _short(exchange: Exchange) -> Exchange:

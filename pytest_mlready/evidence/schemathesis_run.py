@@ -30,6 +30,10 @@ MARGIN_S = 20.0
 """Its time limit ends phases between cases; so much later the process is ended."""
 MOST_FAILURES = 20
 KEPT = 64 * 1024
+REFUSALS = """[checks.negative_data_rejection]
+expected-statuses = ["4xx", "5xx"]
+"""
+"""Schemathesis does not count 413 as a refusal by itself."""
 
 
 def made_with(context: Context) -> Mapping[str, Any]:
@@ -63,14 +67,21 @@ def _run(context: Context, executable: str, path: str, directory: Path) -> str |
     """Why it did not come to its end; None where it did."""
     target = context.target
     routes = [one for one in (target.mapping.predict_path, target.mapping.batch_path) if one is not None]
-    command = [executable]
-    if target.headers:  # not on the command line, where every process of the machine could read them
-        config = directory / "schemathesis.toml"
-        config.touch(mode=0o600)
-        pairs = "".join(f"{json.dumps(name)} = {json.dumps(value)}\n" for name, value in target.headers)
-        config.write_text(f"[headers]\n{pairs}")
-        command += ["--config-file", str(config)]
-    command += ["run", target.url + path, f"--url={target.url}", "--no-color", "--warnings=off"]
+    config = directory / "schemathesis.toml"
+    config.touch(mode=0o600)
+    # Headers not on the command line, where every process of the machine could read them.
+    pairs = "".join(f"{json.dumps(name)} = {json.dumps(value)}\n" for name, value in target.headers)
+    config.write_text(f"{REFUSALS}[headers]\n{pairs}")
+    command = [
+        executable,
+        "--config-file",
+        str(config),
+        "run",
+        target.url + path,
+        f"--url={target.url}",
+        "--no-color",
+        "--warnings=off",
+    ]
     command += ["--include-path-regex", f"^({'|'.join(map(re.escape, routes))})$"]
     command += [f"--seed={context.seed}", f"--max-time={max(1, round(context.budget_s))}", "--max-redirects=0"]
     command += ["--phases=examples,coverage,fuzzing", "--request-timeout=5", "--generation-database=none"]

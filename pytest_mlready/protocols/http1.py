@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import httptools
 
@@ -53,6 +53,11 @@ def request_bytes(method: str, target: str, headers: Sequence[tuple[str, str]], 
         lines.append(f"Content-Length: {len(body)}\r\n")
     lines.append("\r\n")
     return "".join(lines).encode("latin-1") + body
+
+
+def chunked(pieces: Iterable[bytes]) -> bytes:
+    """A body in chunks, as Transfer-Encoding wants it, one for each piece that is not empty."""
+    return b"".join([*(b"%x\r\n%b\r\n" % (len(one), one) for one in pieces if one), b"0\r\n\r\n"])
 
 
 class ResponseParser:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from pytest_mlready.records.exchange import Exchange
 from pytest_mlready.records.probes import Answered
 
 MEMORY_EVERY = 20
@@ -26,7 +27,8 @@ class Corpus:
     `shrunk` are the failing ones again with as few edits as still fail, in the order found; `sample` is the sample row
     itself, asked before and after. `stopped` says why the rest was not asked.
     `memory` is the resident memory of the service's processes before the first row and after each `MEMORY_EVERY` rows,
-    in bytes (empty: they are not ours).
+    in bytes (empty: they are not ours). `odd` are requests in which something else than a value is odd: the coding, a
+    text beside the row, or the rows' company.
     """
 
     sample: tuple[Answered, ...]
@@ -34,3 +36,4 @@ class Corpus:
     shrunk: tuple[Generated, ...] = ()
     stopped: str | None = None
     memory: tuple[int, ...] = ()
+    odd: tuple[Exchange, ...] = ()

@@ -154,7 +154,8 @@ class Answers:
     `schema_problems` say how answers with a 2xx status break the schema that the service documents, one sentence each;
     `schemas` are those schemas, by path.
     `request_ids_sent` were given by us in the X-Request-ID header, in the order of `echoes`; `logged_ids` are those
-    of them found in the service's log (None: no log to read).
+    of them found in the service's log (None: no log to read). `reused` are other rows, asked with the first of those
+    ids again.
     """
 
     singles: tuple[Answered, ...]
@@ -168,6 +169,7 @@ class Answers:
     logged_ids: tuple[str, ...] | None = None
     schema_problems: tuple[str, ...] = ()
     schemas: Mapping[str, Any] = field(default_factory=dict)
+    reused: tuple[Answered, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -187,13 +189,15 @@ class BadItem:
 class BadItems:
     """Bad items in full-length rows, singly and in batches, in the order sent.
 
-    `first` are the canary rows' answers before anything bad was sent, `last` after everything.
+    `first` are the canary rows' answers before anything bad was sent, `last` after everything. `others` have a fault
+    that is none of an item: they are for their canaries.
     """
 
     first: tuple[Answered, ...]
     items: tuple[BadItem, ...]
     batches: tuple[BadItem, ...] = ()
     last: tuple[Answered, ...] = ()
+    others: tuple[BadItem, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -229,6 +233,6 @@ class CacheDrill:
 
     asked: tuple[Answered, ...]
     header: str
-    fresh_row: Answered
+    others: tuple[Answered, ...]
     after_ttl: Answered | None
     ttl_s: float | None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pytest_mlready.records.probes import Answered, Prediction
@@ -11,13 +12,15 @@ from pytest_mlready.records.probes import Answered, Prediction
 class Spelling:
     """One body beside another that means the same: `kind` says in what they differ.
 
-    `optional` spellings may be refused; where they are taken they mean the same nevertheless.
+    `optional` spellings may be refused; where they are taken they mean the same nevertheless. `rude` says how a client
+    sent it that is no usual one, for a replay.
     """
 
     kind: str
     plain: Answered
     spelled: Answered
     optional: bool = False
+    rude: Mapping[str, str | int | float] | None = None
 
 
 @dataclass(frozen=True)

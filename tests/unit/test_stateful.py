@@ -62,6 +62,11 @@ class LargeBatchesCount(Sound):
 
 
 @dataclass
+class HalfABodyStays(Sound, Dirty):
+    """What a client that left had sent comes before the next body."""
+
+
+@dataclass
 class BreaksOnOverflow(Sound):
     """A number that overflows is an exception of the service."""
 
@@ -85,7 +90,7 @@ def test_a_sound_service_answers_as_ever() -> None:
     [
         (StaleAfterAnError(), "is answered otherwise than at first"),
         (LargeBatchesCount(), "is answered otherwise than at first"),
-        (Dirty(), "answered 4"),
+        (HalfABodyStays(), "answered 4"),
         (BreaksOnOverflow(), "1e400 in x"),
     ],
 )

@@ -41,7 +41,7 @@ def test_every_declared_column_is_edited_before_any_is_edited_again() -> None:
 
 
 def test_values_outside_of_what_the_samples_span() -> None:
-    assert outside(ROWS) == [(0, "real", -1.0), (0, "real", 5.0), (1, "whole", -2), (1, "whole", 10)]
+    assert outside(ROWS) == [(0, {"real": -1.0}), (0, {"real": 5.0}), (1, {"whole": -2}), (1, {"whole": 10})]
     assert outside([{"kind": "a"}]) == []
 
 

@@ -48,8 +48,8 @@ def test_a_spelling_means_what_the_plain_body_means(mapping: JsonMapping, at: in
     made = list(variants(mapping, ROWS, at))
     for one in made:
         assert plainly(one.body, one.headers) == json.loads(one.plain, parse_int=float), one.kind
-        assert one.body != one.plain or one.headers
-    assert len({(one.body, one.headers) for one in made}) == len(made)
+        assert one.body != one.plain or one.headers or one.manner
+    assert len({(one.body, one.headers, one.manner) for one in made}) == len(made)
 
 
 def test_all_kinds_are_there() -> None:
@@ -57,13 +57,16 @@ def test_all_kinds_are_there() -> None:
     assert [kind.removeprefix("with ") for kind in dict.fromkeys(kinds)] == [
         "white space",
         "an escaped key",
-        "its keys in reverse",
         "features twice, the last one its own",
         "a charset in its media type",
         "in chunks",
+        "in chunks, one after another",
         "compressed by gzip",
+        "its keys in reverse",
         "17 digits",
         "exponents",
+        "exponents in capitals",
+        "a large whole number as an integer",
         "whole numbers as integers",
         "whole numbers as 1e0",
         "-0.0 for 0.0",
