@@ -20,7 +20,7 @@ from pytest_mlready.service.transport import Transport
 
 SINGLES = 20
 ROUNDS = 2
-MIXED = 30
+MIXED = 26
 CROSSED = 6
 """Of the mixed rows so many begin like a row that was asked before: a cache that looks no further answers that one."""
 OUTLIERS = 4

@@ -10,8 +10,8 @@ from pytest_mlready.evidence.mixed_rows import Cell, numeric_columns, spread
 from pytest_mlready.records import Row
 
 Edits = dict[str, Cell]
-COLUMNS = 5
-MANY = 40
+COLUMNS = 4
+MANY = 32
 SHARE = 0.3
 REAL: tuple[Cell, ...] = (0.0, -1.0, 1e-300, 1e6, -1e6, 1e9, -1e9, 3.4e38)
 """Beyond what a column spans: where half and single precision end, exponentials overflow, logarithms have no value."""
