@@ -165,7 +165,8 @@ def _changed(pair: Spelling) -> str | None:
     if _read(spelled):
         what = _first_difference(plain, spelled)
         return None if what is None else f"was answered otherwise: {what}"
-    if refused and pair.optional:
+    hung_up = pair.rude is not None and spelled.exchange.failure in {"closed", "reset"}
+    if (refused or hung_up) and pair.optional:  # who refuses early may close before it has read all
         return None
     return f"was answered {spelled.exchange.outcome}{': ' + spelled.problem if spelled.problem else ''}"
 

@@ -90,7 +90,7 @@ def gather(context: Context, name: str) -> Any:
 
 def fuzz_checks() -> list[Check]:
     """The family that is judged."""
-    return [one for one in checks().values() if one.family == "fuzz"]
+    return [one for one in checks().values() if one.family == "fuzz" and one.id != "fuzz.schemathesis"]
 
 
 def answers_still(target: Target, context: Context) -> bool:

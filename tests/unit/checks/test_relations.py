@@ -26,8 +26,9 @@ class TestEncodingInvariant:
             pair(answered(status=422), answered(status=422)),
             pair(answered(0, 1), answered(status=415), optional=True),
             pair(answered(0, 1), answered(status=501), optional=True),
+            replace(pair(answered(0, 1), Answered(exchange(failure="reset"), (0,)), optional=True), rude={"pieces": 4}),
         ],
-        ids=["agrees", "both refused", "may be refused", "not implemented"],
+        ids=["agrees", "both refused", "may be refused", "not implemented", "refused before all was sent"],
     )
     def test_same_meaning_passes(self, one: Spelling) -> None:
         found = relations.encoding_invariant(Spellings((self.GREEN, one)))

@@ -39,7 +39,8 @@ def events(*failures: dict[str, str]) -> list[dict[str, Any]]:
         "checks": {"a": [{"name": "n", "status": "success"}], "b": checks},
         "interactions": {"b": {"request": request, "response": {"status_code": 500, "content": None}}},
     }
-    return [{"Initialize": {"schemathesis_version": "4.0"}}, {"ScenarioFinished": {"recorder": recorder}}]
+    skipped = {"ScenarioFinished": {"recorder": {"label": "POST /other"}}}
+    return [{"Initialize": {"schemathesis_version": "4.0"}}, {"ScenarioFinished": {"recorder": recorder}}, skipped]
 
 
 class Fake:
