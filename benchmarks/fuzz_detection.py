@@ -5,6 +5,9 @@ that makes the fuzzing checks, Schemathesis by its command line at its defaults 
 the check that it was planted for fails (of a sealed one, whose author could but guess that: or one that it may fail
 besides); by the peer, if it reports anything that it does not report of the healthy service.
 
+The sealed ones were written by people who had not seen the checks: the first set before the checks learned from it, the
+second one after.
+
 Targets: at least 95% of the defects found, at most 1,000 requests and 2 s a run, at most 0.9 CPU seconds a detected
 defect, every defect found that the peer finds, and nothing found in the healthy service. Exit 1 if one is missed.
 
@@ -31,6 +34,8 @@ from fuzz_totals import Row, missed_of, plain, totals_of
 
 from tests.defects.judging import HEALTHY
 from tests.defects.planting import declared
+from tests.defects.sealed import SEALED
+from tests.defects.sealed_again import SEALED_AGAIN
 
 QUICK = ("nan_500", "label_argmax", "cache_prefix", "h_every64", "h_chunk512")
 
@@ -75,20 +80,12 @@ def _services(only: Sequence[str] | None, *, quick: bool) -> list[tuple[str, str
     """Name, planted defect and group of each service: the healthy one, those of earlier measurements, the sealed."""
     listed = [(name, defect, "planted") for name, defect in PLANTED.items()]
     listed += [(name, defect, "held out") for name, defect in HELD_OUT.items()]
-    listed += [(name, name, "sealed") for name in _sealed()]
+    listed += [(name, name, "sealed") for name in SEALED]
+    listed += [(name, name, "sealed again") for name in SEALED_AGAIN]
     wanted = only or (QUICK if quick else None)
     if wanted is not None:
         listed = [one for one in listed if one[0] in wanted or one[1] in wanted]
     return [(HEALTHY, HEALTHY, HEALTHY), *listed]
-
-
-def _sealed() -> list[str]:
-    """Defects that were written after the checks were frozen, by somebody who had not seen them."""
-    try:
-        from tests.defects.sealed import SEALED
-    except ImportError:
-        return []
-    return list(SEALED)
 
 
 def _row(name: str, defect: str, group: str, executable: str | None, healthy: Row | None) -> Row:
