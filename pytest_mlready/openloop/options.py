@@ -5,36 +5,89 @@ from __future__ import annotations
 import os
 import socket
 import sys
+from argparse import ArgumentTypeError
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from locust import events
 
+from pytest_mlready.openloop import shapes
 from pytest_mlready.openloop.objective import Objective
-from pytest_mlready.openloop.plan import Arrivals
+from pytest_mlready.openloop.trace import read_trace
 
 DEFAULT_HOST = "http://127.0.0.1:8000"
 
 
 def add_options(parser: Any, **_: Any) -> None:
-    """Called by Locust before it reads its command line."""
+    """Called by Locust before it reads its command line. A wrong value ends it with one line that names the option.
+
+    Values are plain numbers and texts: Locust's web page and its workers pass on no others.
+    """
     group = parser.add_argument_group("Open-loop load")
-    group.add_argument("--rate", type=float, default=120.0, help="requests a second (default: 120)")
-    group.add_argument("--duration", type=float, default=20.0, help="seconds of each scenario (default: 20)")
-    group.add_argument("--arrivals", choices=get_args(Arrivals), default="poisson", help="default: poisson")
-    group.add_argument("--load-seed", type=int, default=0, help="seed of the schedule (default: 0)")
-    group.add_argument("--rows", default="", help="CSV file of input rows with a header (default: the scenario's own)")
-    group.add_argument("--pool", type=int, default=1024, help="most requests in flight a process (default: 1024)")
-    group.add_argument("--request-timeout", type=float, default=10.0, help="seconds (default: 10)")
-    group.add_argument("--slo-p99-ms", type=float, default=250.0, help="p99 of the main requests (default: 250)")
-    group.add_argument("--slo-error-rate", type=float, default=0.01, help="share of failures allowed (default: 0.01)")
+    _add_shapes(group)
     group.add_argument(
-        "--longest-stall-s", type=float, default=0.0, help="stall that a pass must exclude (default: what fits)"
+        "--load-seed",
+        type=_checked(partial(shapes.whole, least=0)),
+        default=0,
+        help="seed of the schedule (default: 0)",
+    )
+    group.add_argument("--rows", default="", help="CSV file of input rows with a header (default: the scenario's own)")
+    group.add_argument(
+        "--pool", type=_checked(shapes.whole), default=1024, help="most requests in flight a process (default: 1024)"
+    )
+    group.add_argument("--request-timeout", type=_checked(shapes.seconds), default=10.0, help="seconds (default: 10)")
+    group.add_argument(
+        "--slo-p99-ms", type=_checked(shapes.positive), default=250.0, help="p99 of the main requests (default: 250)"
+    )
+    group.add_argument(
+        "--slo-error-rate", type=_checked(shapes.share), default=0.01, help="share of failures allowed (default: 0.01)"
+    )
+    group.add_argument(
+        "--longest-stall-s",
+        type=_checked(shapes.positive),
+        default=0.0,
+        help="stall that a pass must exclude (default: what fits)",
     )
     group.add_argument("--result", default="", help="directory for the result documents, one below it a scenario")
     if _forks_workers():
         port = free_port()
         parser.set_defaults(master_port=port, master_bind_port=port, master_bind_host="127.0.0.1")
+
+
+def _add_shapes(group: Any) -> None:
+    rate, seconds = _checked(shapes.positive), _checked(shapes.seconds)
+    group.add_argument("--rate", type=rate, default=120.0, help="requests a second (default: 120)")
+    group.add_argument(
+        "--duration", type=seconds, default=20.0, help="seconds, or such as 10m, of each scenario (default: 20)"
+    )
+    group.add_argument(
+        "--arrivals", choices=("constant", "poisson"), default="poisson", help="gaps between them (default: poisson)"
+    )
+    either = group.add_mutually_exclusive_group()
+    either.add_argument(
+        "--rate-to", type=rate, default=0.0, help="Steady, Mixed: the rate goes linearly from --rate to this"
+    )
+    either.add_argument(
+        "--trace",
+        type=_checked(_trace),
+        default="",
+        help="Steady, Mixed: file of arrival times in seconds to replay instead: one a line, CSV or a JSON list",
+    )
+    group.add_argument(
+        "--trace-speed", type=rate, default=1.0, help="2 replays the trace in half the time (default: 1)"
+    )
+    group.add_argument(
+        "--stairs",
+        type=_checked(_rates),
+        default="10,50,100,500,1000",
+        help="Stairs: rates of the steps (default: 10,50,100,500,1000)",
+    )
+    group.add_argument("--step-duration", type=seconds, default=10.0, help="Stairs: seconds a step (default: 10)")
+    group.add_argument("--spike-rate", type=rate, default=0.0, help="Spike: rate of the spike (default: 4 x --rate)")
+    group.add_argument("--spike-duration", type=seconds, default=5.0, help="Spike: its seconds (default: 5)")
+    group.add_argument("--soak-duration", type=seconds, default=60.0, help="Soak: seconds, or such as 8h (default: 60)")
 
 
 def objective(options: Any) -> Objective:
@@ -52,6 +105,29 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def _checked(parse: Callable[[str], Any]) -> Callable[[str], Any]:
+    """`parse` as a type of argparse, which prints the message of this exception only."""
+
+    def checked(text: str) -> Any:
+        try:
+            return parse(text)
+        except (OSError, ValueError) as error:
+            raise ArgumentTypeError(str(error)) from None
+
+    return checked
+
+
+def _trace(text: str) -> str:
+    if text:
+        read_trace(Path(text))
+    return text
+
+
+def _rates(text: str) -> str:
+    shapes.rate_list(text)
+    return text
 
 
 def _forks_workers() -> bool:

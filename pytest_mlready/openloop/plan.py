@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 
-Arrivals = Literal["constant", "poisson"]
-Stage = tuple[float, float]
-"""(requests a second, seconds)"""
+Arrivals = Literal["constant", "poisson", "trace"]
+Stage = tuple[float, ...]
+"""(requests a second, seconds), or (from, to, seconds) for a rate that changes linearly"""
 
 
 @dataclass(frozen=True)
@@ -41,8 +44,9 @@ class Kind:
 class Plan:
     """One open-loop run against the service at `url` (its origin).
 
-    `stages` follow each other; `warmup_s` before them is sent at the first stage's rate and not recorded, so that
-    connections and caches are warm. `pool` bounds the requests in flight: below rate times
+    `stages` follow each other; or, with arrivals "trace", `trace` holds the times of all arrivals, in seconds from
+    the first, and there are no stages. `warmup_s` before them is sent at the rate they begin with and not recorded,
+    so that connections and caches are warm. `pool` bounds the requests in flight: below rate times
     `timeout_s` a slow service can fill it. `backlog` bounds those that wait for a free place, and whatever comes
     beyond is dropped and counted. `share` = (i, n): this process sends every n-th arrival
     of the one schedule, starting with the i-th.
@@ -62,12 +66,12 @@ class Plan:
     share: tuple[int, int] = (0, 1)
     max_body: int = 16_777_216
     progress: bool = True
+    trace: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.url.startswith(("http://", "https://")):
             raise ValueError(f"url must begin with http:// or https://, not {self.url!r}")
-        if not self.stages or any(rate <= 0 or seconds <= 0 for rate, seconds in self.stages):
-            raise ValueError(f"stages must be (rate > 0, seconds > 0) pairs, at least one, not {self.stages!r}")
+        self._check_arrivals()
         if not self.classes or any(not kind.requests or kind.weight <= 0 for kind in self.classes):
             raise ValueError("classes must hold at least one, each with requests and a weight > 0")
         if len({kind.name for kind in self.classes}) < len(self.classes):
@@ -80,18 +84,53 @@ class Plan:
 
     @property
     def duration_s(self) -> float:
-        """The schedule's length without the warm-up."""
-        return sum(seconds for _, seconds in self.stages)
+        """The schedule's length without the warm-up; a trace ends one mean gap after its last arrival."""
+        if self.trace:
+            return self.trace[-1] * len(self.trace) / (len(self.trace) - 1)
+        return sum(seconds for *_, seconds in self.stages)
 
     @property
     def rate(self) -> float:
-        """The mean offered arrival rate over all stages, in requests a second."""
-        return sum(rate * seconds for rate, seconds in self.stages) / self.duration_s
+        """The mean offered arrival rate over the whole schedule, in requests a second."""
+        if self.trace:
+            return len(self.trace) / self.duration_s
+        expected = sum((first + last) / 2 * seconds for first, last, seconds in map(ramp, self.stages))
+        return expected / self.duration_s
+
+    @property
+    def first_rate(self) -> float:
+        """The rate the schedule begins with: a trace's mean, and so that of a ramp from nothing."""
+        if self.trace:
+            return self.rate
+        first, last, _ = ramp(self.stages[0])
+        return first or last / 2
 
     @property
     def longest_s(self) -> float:
         """No run takes longer than this: warm-up, schedule, and their outstanding requests."""
         return self.warmup_s + self.duration_s + 6 * self.timeout_s
+
+    def _check_arrivals(self) -> None:
+        if (self.arrivals == "trace") != bool(self.trace) or bool(self.trace) == bool(self.stages):
+            raise ValueError('a plan has either stages, or a trace and arrivals "trace"')
+        if self.trace and (self.trace[0] != 0 or not 0 < self.trace[-1] < math.inf or not ascending(self.trace)):
+            raise ValueError("trace must hold ascending seconds from 0, the first arrival, and more than that one")
+        for stage in self.stages:
+            if len(stage) not in (2, 3) or not all(map(math.isfinite, stage)):
+                raise ValueError(f"stages must be (rate, seconds) or (from, to, seconds), not {stage!r}")
+            first, last, seconds = ramp(stage)
+            if min(first, last) < 0 or max(first, last) <= 0 or seconds <= 0:
+                raise ValueError(f"stages must have rates >= 0, not both 0, and seconds > 0, not {stage!r}")
+
+
+def ramp(stage: Stage) -> tuple[float, float, float]:
+    """(rate at its begin, rate at its end, seconds) of a stage in either spelling."""
+    return stage[0], stage[-2], stage[-1]
+
+
+def ascending(times: Sequence[float]) -> bool:
+    """Whether no time comes before the one before it; a NaN is nowhere in order."""
+    return all(one <= later for one, later in pairwise(times))
 
 
 def write_plan(plan: Plan, path: Path) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_mlready.openloop.plan import Arrivals, Kind, Plan, Stage
+from pytest_mlready.openloop.plan import Arrivals, Kind, Plan, Stage, ramp
 
 
 @dataclass(frozen=True)
@@ -28,34 +28,53 @@ def schedule(plan: Plan) -> Schedule:
     Every process computes the whole schedule from the one seed and keeps its own arrivals, so that the union over
     the shares is the schedule a single process would send.
     """
+    if plan.trace:
+        return _shared(plan, np.array(plan.trace), stream=2)
     return _shared(plan, due_times(plan.stages, plan.arrivals, np.random.default_rng([plan.seed, 1])), stream=2)
 
 
 def warmup(plan: Plan) -> Schedule:
-    """The requests before the schedule: the first stage's rate, evenly spaced; empty where there is no warm-up."""
+    """The requests before the schedule: at the rate it begins with, evenly spaced; none where there is no warm-up."""
     if not plan.warmup_s:
         return _shared(plan, np.empty(0), stream=3)
-    stages = ((plan.stages[0][0], plan.warmup_s),)
+    stages = ((plan.first_rate, plan.warmup_s),)
     return _shared(plan, due_times(stages, "constant", np.random.default_rng(plan.seed)), stream=3)
 
 
 def due_times(stages: tuple[Stage, ...], arrivals: Arrivals, rng: np.random.Generator) -> NDArray[np.float64]:
-    """Arrival times of a process with piecewise constant rate.
+    """Arrival times, in seconds, of a process whose rate is piecewise linear.
 
-    Unit-rate arrivals are mapped through the inverse of the cumulative rate (time change, Cinlar 1975), so that a
-    stage boundary neither loses nor doubles an arrival. Constant arrivals begin with the first stage, at 0.
+    Unit-rate arrivals are mapped through the inverse of the cumulative rate (time change: Cinlar, Introduction to
+    Stochastic Processes, 1975, 4.7), so that a stage boundary neither loses nor doubles an arrival. Constant arrivals
+    are those where the cumulative rate is a whole number: the first at 0, as many as it reaches.
     """
-    lengths = np.array([seconds for _, seconds in stages])
-    expected = np.array([rate for rate, _ in stages]) * lengths
+    first, last, lengths = np.array([ramp(stage) for stage in stages]).T
+    expected = (first + last) / 2 * lengths
     total = float(expected.sum())
     if arrivals == "constant":
         unit = np.arange(np.ceil(total - 1e-9))
     else:
         unit = np.sort(rng.uniform(0.0, total, rng.poisson(total)))
     edges = np.concatenate([[0.0], np.cumsum(expected)])
-    times = np.concatenate([[0.0], np.cumsum(lengths)])
-    due: NDArray[np.float64] = np.interp(unit, edges, times)
+    begins = np.concatenate([[0.0], np.cumsum(lengths)])
+    at = np.minimum(np.searchsorted(edges, unit, side="right") - 1, len(stages) - 1)
+    since = _inverse(unit - edges[at], first[at], last[at], lengths[at])
+    # Rounding could put two arrivals a hair's breadth apart in the wrong order.
+    due: NDArray[np.float64] = np.maximum.accumulate(begins[at] + since)
     return due
+
+
+def _inverse(
+    unit: NDArray[np.float64], first: NDArray[np.float64], last: NDArray[np.float64], lengths: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """The time t at which the cumulative rate first·t + (last - first)·t²/(2·length) is `unit`.
+
+    The quadratic's root in the form that cancels no digits: 2·unit / (first + √(first² + 2·slope·unit)).
+    """
+    slope = (last - first) / lengths
+    denominator = first + np.sqrt(np.maximum(first * first + 2 * slope * unit, 0.0))
+    since = np.divide(2 * unit, denominator, out=np.zeros_like(unit), where=denominator > 0)
+    return np.minimum(since, lengths)
 
 
 def _shared(plan: Plan, due: NDArray[np.float64], stream: int) -> Schedule:

@@ -15,9 +15,9 @@ from pytest_mlready.openloop.document import packed, unpacked, write
 from pytest_mlready.openloop.drive import drive
 from pytest_mlready.openloop.hosted import reporter
 from pytest_mlready.openloop.merge import merged
-from pytest_mlready.openloop.objective import Outcome, judged
 from pytest_mlready.openloop.options import objective, result_directory
 from pytest_mlready.openloop.plan import Plan
+from pytest_mlready.openloop.stages import Verdict, verdict
 from pytest_mlready.records import LoadRun
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ class Session:
     def _end(self) -> None:
         self._ended = True
         environment = self._environment
-        passed = not self._problems and all(one.word == "pass" for one in self._outcomes())
+        passed = not self._problems and all(one.passed for one in self._verdicts())
         environment.process_exit_code = 0 if passed else 1
         if environment.web_ui is None:
             gevent.spawn(environment.runner.quit)
@@ -142,8 +142,8 @@ class Session:
             self._print_verdicts()
             gevent.spawn(environment.runner.stop)
 
-    def _outcomes(self) -> list[Outcome]:
-        options, outcomes = self._environment.parsed_options, []
+    def _verdicts(self) -> list[Verdict]:
+        options, verdicts = self._environment.parsed_options, []
         for user_class in self._environment.user_classes:
             runs = self._results.get(user_class.__name__)
             if not runs:
@@ -152,8 +152,8 @@ class Session:
             directory = result_directory(options, run.scenario)
             if directory is not None:
                 write(run, directory)
-            outcomes.append(judged(run, self._plan(user_class), objective(options)))
-        return outcomes
+            verdicts.append(verdict(run, self._plan(user_class), objective(options)))
+        return verdicts
 
     def _plan(self, user_class: type[OpenLoopUser]) -> Plan:
         return user_class(self._environment).plan()
@@ -164,7 +164,7 @@ class Session:
             self._print_verdicts()
 
     def _print_verdicts(self) -> None:
-        for line in [*(one.line for one in self._outcomes()), *self._problems]:
+        for line in [*(line for one in self._verdicts() for line in one.lines), *self._problems]:
             print(line, flush=True)
 
 

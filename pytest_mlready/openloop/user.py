@@ -10,11 +10,13 @@ from typing import Any, ClassVar
 
 from locust import User, constant, task
 
+from pytest_mlready.openloop import shapes
 from pytest_mlready.openloop.options import DEFAULT_HOST
 from pytest_mlready.openloop.plan import Kind, Plan, Request, Stage
 from pytest_mlready.openloop.session import session_of
+from pytest_mlready.openloop.trace import read_trace
 
-__all__ = ["Kind", "OpenLoopUser", "Request", "json_request"]
+__all__ = ["Kind", "OpenLoopUser", "Request", "Stage", "json_request", "shapes"]
 
 
 class OpenLoopUser(User):
@@ -28,8 +30,6 @@ class OpenLoopUser(User):
     fixed_count = 1
     wait_time = constant(0)
 
-    stages: ClassVar[tuple[Stage, ...]] = ()
-    """(requests a second, seconds), in turn; empty: `--rate` for `--duration`."""
     rows_file: ClassVar[Path | None] = None
     """Input rows where the command line names none."""
 
@@ -37,28 +37,42 @@ class OpenLoopUser(User):
         """The classes of requests and their shares."""
         raise NotImplementedError(f"{type(self).__name__} must define kinds()")
 
+    def stages(self) -> tuple[Stage, ...]:
+        """(requests a second, seconds) or (from, to, seconds), in turn; none to replay `--trace` instead.
+
+        Unless a subclass has its own shape: the trace, if one is named, else `--rate` (`--rate-to`) for `--duration`.
+        """
+        options = self.options
+        return () if options.trace else shapes.steady(options.rate, options.rate_to, options.duration)
+
     def rows(self) -> list[list[float]]:
         """Rows of numbers from `--rows` or `rows_file`, without the header."""
-        path = Path(self.environment.parsed_options.rows or self.rows_file or "")
+        path = Path(self.options.rows or self.rows_file or "")
         with path.open(newline="") as file:
             _header, *rows = csv.reader(file)
         return [[float(value) for value in row] for row in rows]
 
     def plan(self, share: tuple[int, int] = (0, 1)) -> Plan:
         """The whole run, or this process's share of it."""
-        options: Any = self.environment.parsed_options
+        options, stages = self.options, self.stages()
         return Plan(
             url=self.environment.host or self.host or DEFAULT_HOST,
             scenario=type(self).__name__.lower(),
-            stages=self.stages or ((options.rate, options.duration),),
+            stages=stages,
             classes=self.kinds(),
             output=options.result,
-            arrivals=options.arrivals,
+            arrivals=options.arrivals if stages else "trace",
             seed=options.load_seed,
             timeout_s=options.request_timeout,
             pool=options.pool,
             share=share,
+            trace=() if stages else read_trace(Path(options.trace), options.trace_speed),
         )
+
+    @property
+    def options(self) -> Any:
+        """The command line (see `options.add_options`)."""
+        return self.environment.parsed_options
 
     @task
     def scenario(self) -> None:
