@@ -2,19 +2,34 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from pytest_mlready.openloop.document import read
 from tests.real.loadtests.conftest import Server
 
 ROOT = Path(__file__).parents[3]
-SHORT = ("--headless", "--only-summary", "--rate", "300", "--duration", "2", "--slo-error-rate", "0.1")
+ONCE = ("--headless", "--only-summary", "--slo-error-rate", "0.1")
+SHORT = (*ONCE, "--rate", "300", "--duration", "2")
 LENIENT = ("--slo-p99-ms", "60000")
+SHAPED = ("--soak-duration", "2", "--stairs", "100,500", "--step-duration", "1", "--spike-duration", "0.5")
+SENT = {"mixed": 600, "soak": 600, "spike": 1200, "stairs": 600, "steady": 600}
+RATE = {"spike": 480}
+PARSE = """
+import contextlib, json, sys
+from locust.argument_parser import get_parser
+import pytest_mlready.openloop.options
+for words in json.loads(sys.argv[1]):
+    with contextlib.suppress(SystemExit):
+        get_parser().parse_args(words)
+"""
 
 
 def locust(url: str, tmp_path: Path, *words: str) -> tuple[int, str]:
@@ -28,13 +43,25 @@ def locust(url: str, tmp_path: Path, *words: str) -> tuple[int, str]:
 @pytest.mark.parametrize(
     ("words", "scenarios"),
     [
-        (["loadtests"], {"mixed", "steady"}),
+        (["loadtests"], set(SENT)),
         (["loadtests", "Steady"], {"steady"}),
         (["loadtests/mixed.py"], {"mixed"}),
+        (["loadtests/soak.py"], {"soak"}),
+        (["loadtests/spike.py"], {"spike"}),
+        (["loadtests/stairs.py"], {"stairs"}),
         (["loadtests/steady.py"], {"steady"}),
-        (["loadtests", "--processes", "2"], {"mixed", "steady"}),
+        (["loadtests", "Stairs", "Mixed", "--processes", "2"], {"mixed", "stairs"}),
     ],
-    ids=["all in turn", "by class name", "mixed alone", "steady alone", "two processes"],
+    ids=[
+        "all in turn",
+        "by class name",
+        "mixed alone",
+        "soak alone",
+        "spike alone",
+        "stairs alone",
+        "steady alone",
+        "two processes",
+    ],
 )
 def test_each_scenario_runs_whole_and_is_judged(
     server: Server, tmp_path: Path, words: list[str], scenarios: set[str]
@@ -42,16 +69,84 @@ def test_each_scenario_runs_whole_and_is_judged(
     name, *rest = words
     result = tmp_path / "result"
     code, output = locust(
-        server("fast"), tmp_path, "-f", str(ROOT / name), *rest, *SHORT, *LENIENT, "--arrivals", "constant",
+        server("fast"), tmp_path, "-f", str(ROOT / name), *rest, *SHORT, *LENIENT, *SHAPED, "--arrivals", "constant",
         "--result", str(result),
     )  # fmt: skip
     assert code == 0, output
     assert {one.name for one in result.iterdir()} == scenarios
     for scenario in scenarios:
-        assert f"{scenario}: PASS at 300 req/s" in output
+        assert f"{scenario}: PASS at {RATE.get(scenario, 300)} req/s" in output
         load = read(result / scenario)
-        assert sum(one.sent for one in load.classes) == 600
+        assert sum(one.sent for one in load.classes) == SENT[scenario]
         assert load.generator.processes == (2 if "--processes" in words else 1)
+
+
+@pytest.mark.parametrize(
+    ("words", "counts", "stages"),
+    [
+        (["Stairs", "--stairs", "20,200,50", "--step-duration", "0.5"], [10, 100, 25], ["20", "200", "50"]),
+        (["Spike", "--rate", "40", "--duration", "1", "--spike-duration", "0.5"], [20, 80, 20], ["40", "160", "40"]),
+        (["Spike", "--rate", "40", "--duration", "1", "--spike-duration", "0.5", "--spike-rate", "200"],
+         [20, 100, 20], ["40", "200", "40"]),
+        (["Steady", "--rate", "20", "--rate-to", "180", "--duration", "1.5"], [23, 50, 77], []),
+    ],
+    ids=["stairs", "spike", "spike of its own rate", "ramp"],
+)  # fmt: skip
+def test_load_has_its_shape_and_each_stage_its_line(
+    server: Server, tmp_path: Path, words: list[str], counts: list[int], stages: list[str]
+) -> None:
+    _code, output = locust(
+        server("fast"), tmp_path, "-f", str(ROOT / "loadtests"), *words, *ONCE, *LENIENT, "--arrivals", "constant",
+        "--result", str(tmp_path / "result"),
+    )  # fmt: skip
+    load = read(tmp_path / "result" / words[0].lower())
+    due = load.series["intended_s"]
+    assert np.histogram(due, [0, 0.5, 1.0, 1.5])[0].tolist() == pytest.approx(counts, abs=1)
+    assert (load.series["status"] == 200).all()
+    for number, rate in enumerate(stages, 1):
+        assert re.search(rf"{load.scenario}, stage {number} of {len(stages)}: \w+ at {rate} req/s", output), output
+    assert output.count(", stage ") == len(stages)
+
+
+@pytest.mark.parametrize("processes", [(), ("--processes", "2")], ids=["one process", "two processes"])
+def test_a_trace_is_replayed(server: Server, tmp_path: Path, processes: tuple[str, ...]) -> None:
+    (tmp_path / "trace.csv").write_text("time,path\n" + "".join(f"{7 + time}\n" for time in (0, 1, 1.25, 1.25, 2)))
+    _code, output = locust(
+        server("fast"), tmp_path, "-f", str(ROOT / "loadtests/steady.py"), *ONCE, *LENIENT, *processes,
+        "--trace", "trace.csv", "--trace-speed", "2", "--result", str(tmp_path / "result"),
+    )  # fmt: skip
+    load = read(tmp_path / "result" / "steady")
+    assert load.series["intended_s"].tolist() == [0, 0.5, 0.625, 0.625, 1.0]
+    assert (load.series["status"] == 200).all()
+    assert load.arrivals == "trace"
+    assert "at 4 req/s" in output
+
+
+def test_a_wrong_option_ends_with_one_line_that_names_it(tmp_path: Path) -> None:
+    (tmp_path / "trace.txt").write_text("0\n2\n1\n")
+    words = ("-f", str(ROOT / "loadtests"), *ONCE, "--trace", "trace.txt")
+    code, output = locust("http://127.0.0.1:9", tmp_path, *words)
+    assert code == 2
+    assert re.fullmatch(r".*: error: argument --trace: trace.txt:3: 1.0 comes before 2.0, .*\n", output), output
+
+
+def test_every_option_refuses_a_wrong_value_by_name(tmp_path: Path) -> None:
+    wrong = {
+        "0": ("--rate", "--rate-to", "--trace-speed", "--stairs", "--spike-rate", "--slo-error-rate", "--slo-p99-ms"),
+        "5x": ("--duration", "--step-duration", "--spike-duration", "--soak-duration", "--request-timeout"),
+        "-1": ("--pool", "--load-seed", "--longest-stall-s"),
+        "nowhere.txt": ("--trace", "--arrivals"),
+    }
+    words = [[f"{option}={value}"] for value, options in wrong.items() for option in options]
+    words.append(["--rate-to=5", "--trace=trace.txt"])
+    (tmp_path / "trace.txt").write_text("0\n1\n")
+    command = [sys.executable, "-c", PARSE, json.dumps(words)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment, check=True)
+    lines = done.stderr.splitlines()
+    assert len(lines) == len(words)
+    for line, (*_, last) in zip(lines, words, strict=True):
+        assert f"error: argument {last.partition('=')[0]}: " in line
 
 
 def test_what_must_be_refused_is_no_error(server: Server, tmp_path: Path) -> None:
@@ -61,7 +156,8 @@ def test_what_must_be_refused_is_no_error(server: Server, tmp_path: Path) -> Non
     load = read(result / "mixed")
     assert code == 0, output
     assert set(load.named("invalid").statuses) == {"422"}
-    assert {"predict", "batch", "health", "invalid"} == {one.name for one in load.classes}
+    assert set(load.named("user").statuses) == {"200"}
+    assert {"predict", "user", "batch", "health", "invalid"} == {one.name for one in load.classes}
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,8 @@ def answer(mode: str, head: bytes, body: bytes, began: float) -> bytes:
         time.sleep(60)
     elif mode == "errors":
         return ERROR
-    valid = head.startswith(b"GET") or b'"instances"' in body or body.count(b",") == 29
+    commas = 29 + (b'"user_id"' in body)
+    valid = head.startswith(b"GET") or b'"instances"' in body or body.count(b",") == commas
     return GOOD if valid else BAD
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -48,6 +49,22 @@ def test_a_plan_survives_its_file(tmp_path: Path) -> None:
     write_plan(PLAN, tmp_path / "plan.json")
     assert read_plan(tmp_path / "plan.json") == PLAN
     assert [one.name for one in tmp_path.iterdir()] == ["plan.json"]
+
+
+def test_ramps_and_traces_survive_their_file(tmp_path: Path) -> None:
+    ramp = replace(PLAN, stages=((1.0, 2.0, 3.0), (4.0, 5.0)))
+    trace = replace(PLAN, stages=(), arrivals="trace", trace=(0.0, 0.1, 1 / 3))
+    for plan in (ramp, trace):
+        write_plan(plan, tmp_path / "plan.json")
+        assert read_plan(tmp_path / "plan.json") == plan
+
+
+def test_a_plan_written_before_there_were_traces_is_read(tmp_path: Path) -> None:
+    write_plan(PLAN, tmp_path / "plan.json")
+    text = (tmp_path / "plan.json").read_text()
+    (tmp_path / "plan.json").write_text(re.sub(r',\s*"trace": \[\]', "", text))
+    assert "trace" not in (tmp_path / "plan.json").read_text()
+    assert read_plan(tmp_path / "plan.json") == PLAN
 
 
 def test_a_wrong_plan_is_refused_with_its_path(tmp_path: Path) -> None:

@@ -10,6 +10,9 @@ import pytest
 from pytest_mlready.openloop.plan import Kind, Plan, Request
 from pytest_mlready.openloop.schedule import due_times, schedule, warmup
 
+RAMP: dict[str, object] = {"stages": ((0.0, 90.0, 7.0), (30.0, 5.0))}
+TRACE: dict[str, object] = {"stages": (), "arrivals": "trace", "trace": (0.0, 0.5, 0.5, 0.75, 4.0)}
+
 
 def plan_of(**changes: object) -> Plan:
     kinds = (
@@ -55,9 +58,12 @@ def test_the_same_seed_gives_the_same_schedule() -> None:
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])
-def test_shares_together_are_the_whole_schedule(count: int) -> None:
-    whole = schedule(plan_of())
-    parts = [schedule(plan_of(share=(index, count))) for index in range(count)]
+@pytest.mark.parametrize(
+    "changes", [{}, {"stages": ((0.0, 90.0, 7.0), (30.0, 5.0))}, TRACE], ids=["flat", "ramp", "trace"]
+)
+def test_shares_together_are_the_whole_schedule(count: int, changes: dict[str, object]) -> None:
+    whole = schedule(plan_of(**changes))
+    parts = [schedule(plan_of(**changes, share=(index, count))) for index in range(count)]
     for name in ("due_s", "kind", "request"):
         joined = np.empty_like(getattr(whole, name))
         for index, part in enumerate(parts):
@@ -73,9 +79,46 @@ def test_classes_have_their_weight_and_requests_their_turn() -> None:
     assert not np.array_equal(first[:7], first[7:14])
 
 
-def test_warmup_has_the_first_rate_and_may_be_empty() -> None:
-    assert len(warmup(plan_of(warmup_s=2.0))) == 200
-    assert len(warmup(plan_of(warmup_s=0.0))) == 0
+@pytest.mark.parametrize(
+    ("changes", "count"),
+    [
+        ({}, 200),
+        ({"stages": ((30.0, 90.0, 5.0), (700.0, 1.0))}, 60),
+        ({"stages": ((0.0, 90.0, 5.0),)}, 90),
+        ({"stages": (), "arrivals": "trace", "trace": tuple(np.arange(81) / 40)}, 80),
+    ],
+    ids=["flat", "ramp", "ramp from nothing", "trace"],
+)
+def test_warmup_has_the_first_rate_and_may_be_empty(changes: dict[str, object], count: int) -> None:
+    warm = warmup(plan_of(**changes, warmup_s=2.0))
+    assert len(warm) == count
+    assert np.diff(warm.due_s) == pytest.approx(2.0 / count)
+    assert len(warmup(plan_of(**changes, warmup_s=0.0))) == 0
+
+
+def test_a_trace_is_replayed_as_it_is() -> None:
+    arrivals = schedule(plan_of(**TRACE, seed=9))
+    assert arrivals.due_s.tolist() == [0.0, 0.5, 0.5, 0.75, 4.0]
+    assert len(arrivals.kind) == len(arrivals.request) == 5
+
+
+@pytest.mark.parametrize(
+    ("changes", "rate", "duration_s"),
+    [
+        ({}, 100.0, 20.0),
+        ({"stages": ((10.0, 5.0), (90.0, 15.0))}, 70.0, 20.0),
+        ({"stages": ((0.0, 100.0, 10.0), (100.0, 10.0))}, 75.0, 20.0),
+        ({"stages": ((100.0, 0.0, 4.0),)}, 50.0, 4.0),
+        ({**TRACE, "trace": (0.0, 1.0, 2.0, 3.0)}, 1.0, 4.0),
+    ],
+)
+def test_rate_is_the_mean_over_the_duration(changes: dict[str, object], rate: float, duration_s: float) -> None:
+    plan = plan_of(**changes)
+    assert plan.rate == pytest.approx(rate)
+    assert plan.duration_s == pytest.approx(duration_s)
+    assert plan.longest_s >= plan.duration_s + plan.warmup_s
+    if plan.arrivals == "trace":
+        assert len(schedule(plan)) == pytest.approx(rate * duration_s)
 
 
 @pytest.mark.parametrize(
@@ -84,6 +127,20 @@ def test_warmup_has_the_first_rate_and_may_be_empty() -> None:
         ({"url": "h:1"}, "http://"),
         ({"stages": ()}, "stages"),
         ({"stages": ((0.0, 5.0),)}, "stages"),
+        ({"stages": ((10.0, 0.0),)}, "stages"),
+        ({"stages": ((10.0, -1.0, 5.0),)}, "stages"),
+        ({"stages": ((0.0, 0.0, 5.0),)}, "stages"),
+        ({"stages": ((10.0, float("nan")),)}, "stages"),
+        ({"stages": ((10.0,),)}, "stages"),
+        ({"stages": ((1.0, 2.0, 3.0, 4.0),)}, "stages"),
+        ({"trace": (0.0, 1.0)}, "either stages, or a trace"),
+        ({"arrivals": "trace"}, "either stages, or a trace"),
+        ({"trace": (0.0, 1.0), "stages": ()}, "either stages, or a trace"),
+        ({**TRACE, "trace": (0.5, 1.0)}, "from 0"),
+        ({**TRACE, "trace": (0.0, 2.0, 1.0)}, "ascending"),
+        ({**TRACE, "trace": (0.0, float("nan"), 1.0)}, "ascending"),
+        ({**TRACE, "trace": (0.0, float("inf"))}, "ascending"),
+        ({**TRACE, "trace": (0.0, 0.0)}, "more than that one"),
         ({"classes": ()}, "classes"),
         ({"share": (2, 2)}, "share"),
         ({"pool": 0}, "pool"),
