@@ -107,12 +107,11 @@ def request_id(answers: Answers) -> Finding:
     if lost:
         exchange, sent = lost[0]
         return failed(f"{exchange.case}: the id {sent!r} that was sent is not in the answer", replay=_curl(exchange))
-    known = {one.rows[0]: one.only for one in answers.singles if one.only is not None}
+    first = answers.singles[0].only if answers.singles else None
     for one in answers.reused:
-        expected = known.get(one.rows[0])
-        if expected is not None and (one.only is None or difference(expected, one.only) is not None):
-            got = one.exchange.outcome if one.only is None else f"prediction {one.only.prediction!r}"
-            return failed(f"{one.exchange.case}: answered {got}: the id decides", replay=_curl(one.exchange))
+        if first is not None and one.only is not None and difference(first, one.only) is None:
+            what = "was answered as that request was: the id stands for the input"
+            return failed(f"{one.exchange.case}: {what}", replay=_curl(one.exchange))
     for echo in answers.echoes:
         if (written := _written(echo)) is not None:
             return failed(f"{echo.case}: {written}", replay=_curl(echo))

@@ -6,7 +6,7 @@ from pytest_mlready.catalogue import check
 from pytest_mlready.checks.leaks import leak
 from pytest_mlready.checks.refusals import UNDECIDED, fault, judge_refusals, verdict
 from pytest_mlready.finding import SERVICE, Finding, Measurement, Status, failed, inconclusive, passed
-from pytest_mlready.records import BadRequests, Exchange, Limits, NotStrictJSON
+from pytest_mlready.records import BadRequests, Exchange, Identity, Limits, NotStrictJSON
 from pytest_mlready.settings import Settings
 
 SLOW_S = 5.0
@@ -107,12 +107,13 @@ def reject_coercion(bad_requests: BadRequests) -> Finding:
     "must",
     remedy="Answer errors from a fixed set of messages, and write the exception to the log with the request's id.",
 )
-def no_leak(bad_requests: BadRequests) -> Finding:
+def no_leak(bad_requests: BadRequests, identity: Identity) -> Finding:
     """No error answer carries a stack, a file's path, an exception or a library's words.
 
     They tell an attacker which code runs where, and a client's code comes to depend on them.
     """
-    bodies = [one.exchange for one in bad_requests.probes if one.exchange.body and (one.exchange.status or 0) >= 400]
+    asked = [one.exchange for one in bad_requests.probes] + ([identity.nonsense] if identity.nonsense else [])
+    bodies = [one for one in asked if one.body and (one.status or 0) >= 400]
     leaks = [(one, None if (what := leak(one.text)) is None else f"the answer shows {what}") for one in bodies]
     if not bodies:
         return inconclusive(f"none of {len(bad_requests.probes)} bad requests was answered with an error body")

@@ -19,6 +19,7 @@ _WORDS = (
     r"has \d+ features?, but \w+ is expecting|Input \w* ?contains (?:NaN|infinity)|Found array with \d+ |"
     r"Expected 2D array, got|setting an array element with a sequence|inhomogeneous shape|could not be broadcast|"
     r"maximum recursion depth exceeded|: line \d+ column \d+ \(char \d+\)|Feature names (?:seen at fit|must be in)|"
+    r"\[Errno -?\d+\]|No such file or directory|"
     r"takes \d+ positional arguments?|unexpected keyword argument|mat1 and mat2 shapes"
 )
 PATTERNS: tuple[tuple[str, re.Pattern[str]], ...] = (

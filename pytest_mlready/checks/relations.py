@@ -120,6 +120,7 @@ def concurrent_isolation(concurrency: Concurrency) -> Finding:
             what = _strayed(alone, one)
             if what is not None:
                 wrong.append((one, what))
+    wrong += _shared_ids(concurrency.together)
     measured = Measurement(len(wrong) / max(1, compared), "ratio", n=compared, limit=0)
     if wrong:
         first, what = wrong[0]
@@ -134,6 +135,15 @@ def concurrent_isolation(concurrency: Concurrency) -> Finding:
     if not compared:
         return inconclusive("nothing that was asked concurrently can be compared", measured)
     return passed(f"{compared} answers on {concurrency.connections} connections at once are as alone", measured)
+
+
+def _shared_ids(together: Iterable[Answered]) -> Iterator[tuple[Answered, str]]:
+    """Answers to different requests that have one id: the one that is not its own is somebody else's."""
+    owner: dict[str, tuple[int, ...]] = {}
+    for one in together:
+        for name in dict.fromkeys(prediction.request_id for prediction in one.predictions):
+            if name is not None and owner.setdefault(name, one.rows) != one.rows:
+                yield one, "the request id of another request"
 
 
 def _decided(pair: Spelling) -> bool:

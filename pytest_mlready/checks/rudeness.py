@@ -106,7 +106,10 @@ def _known(first: tuple[Answered, ...]) -> dict[int, Prediction]:
 def _when(rude: Rude, one: Answered | None) -> str:
     if one is None or one is rude.answered:
         return f"a client that {rude.manner}"
-    return f"after a client that {rude.manner}, {one.exchange.case}"
+    if rude.how.get("stays"):
+        return f"while a client that {rude.manner}, {one.exchange.case}"
+    who = f"{rude.times} clients that each" if rude.times > 1 else "a client that"
+    return f"after {who} {rude.manner}, {one.exchange.case}"
 
 
 def _replay(rudeness: Rudeness, shown: Rude, one: Answered | None) -> Replay:
@@ -117,4 +120,4 @@ def _replay(rudeness: Rudeness, shown: Rude, one: Answered | None) -> Replay:
         return Replay((sent,), (Expect("refused", (0,), {"lenient": True}),))
     place = len(canaries)
     own = [] if one is not shown.answered else [Expect("same", (0, place), {"lenient": True})]
-    return replays.steadily(canaries, [sent], 1 if shown is rudeness.chunked else ROUNDS, own)
+    return replays.steadily(canaries, [sent], 1 if shown is rudeness.chunked else max(ROUNDS, shown.times), own)

@@ -20,13 +20,13 @@ from pytest_mlready.service.transport import Transport
 
 SINGLES = 20
 ROUNDS = 2
-MIXED = 26
+MIXED = 22
 CROSSED = 6
 """Of the mixed rows so many begin like a row that was asked before: a cache that looks no further answers that one."""
 OUTLIERS = 4
 ABROAD = (("Accept-Language", "de-DE,de;q=0.9"),)
 """What a browser in another country adds to a request, for some of the repeats: JSON has one way to write a number."""
-TWINS = 8
+TWINS = 7
 """And so many are a hair from another: who tells rows apart by rounded values takes them for one."""
 LOG_WAIT_S = 0.5
 

@@ -15,6 +15,8 @@ HOLE = "@mlready hole@"
 DEPTH = 5_000
 ABSENT = 10
 """So many names are left out, one at a time: some of them may have a default by mistake."""
+UNKNOWN = "mlready unknown %s %(name)d {0}"
+"""A name that no service has, and that is a format in three ways."""
 FULL_WIDTH = 0xFEE0
 """From an ASCII character to the wide one that compatibility forms of Unicode take for it."""
 NONFINITE = ("Infinity", "-Infinity", "1e400", "-1e400", "1e999")
@@ -55,6 +57,7 @@ def bad_names(mapping: JsonMapping, row: Row) -> Iterator[Bad]:
     if ascii_first is not None:
         alike = chr(ord(ascii_first[0]) + FULL_WIDTH) + ascii_first[1:]
         renamed = {alike if name == ascii_first else name: value for name, value in row.items()}
+        yield Bad("unknown_field", "an unknown feature, in a row by name", named.encode_row({**row, UNKNOWN: 1}))
         yield Bad("coercion", f"{alike} for {ascii_first}, in a row by name", named.encode_row(renamed))
 
 
@@ -122,11 +125,11 @@ def _fields(mapping: JsonMapping, row: Row) -> Iterator[Bad]:
     whole = mapping.encode_row(row)
     if whole[:1] != b"{":
         return
-    yield Bad("unknown_field", "an unknown field", whole[:-1] + b',"mlready_unknown":1}')
+    yield Bad("unknown_field", "an unknown field", whole[:-1] + b"," + _text({UNKNOWN: 1})[1:])
     if mapping.row_key is not None:
         yield Bad("duplicate_key", f"{mapping.row_key} twice", whole[:-1] + b"," + whole[1:])
     if mapping.row_shape == "object":
-        yield Bad("unknown_field", "an unknown feature", mapping.encode_row({**row, "mlready_unknown": 1}))
+        yield Bad("unknown_field", "an unknown feature", mapping.encode_row({**row, UNKNOWN: 1}))
 
 
 def _batches(mapping: JsonMapping, rows: Sequence[Row], number: str | None) -> Iterator[Bad]:

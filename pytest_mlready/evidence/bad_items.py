@@ -22,6 +22,8 @@ TEXT_POSITIONS = 2
 CANARIES = 88
 """At least so many canary answers, where time allows: a fault in every 64th answer then shows."""
 BATCH = 5
+LONG_BATCH = 40
+"""Every other batch is so long, with its bad row near the end: some look through the first few only."""
 HUGE = 1e300
 DEADLINE_S = 5.0
 MARK = "mlready-bad-item"
@@ -130,8 +132,9 @@ class _Sender:
 
     def batch(self, kind: str, column: str, at: int) -> BadItem:
         mapping = self._context.target.mapping
-        rows = [dict(row) for row in self._context.rows[:BATCH]]
-        place = at % len(rows)
+        count = min(LONG_BATCH, self._context.settings.contract.max_batch_rows or LONG_BATCH) if at % 2 == 0 else BATCH
+        rows = [dict(self._context.rows[one % len(self._context.rows)]) for one in range(count)]
+        place = (len(rows) - 1 - at) % len(rows)
         literal = _literal(kind, rows[place], column)
         rows[place][column] = MARK
         case = f"{kind} in {column} of row {place} in a batch of {len(rows)}"

@@ -15,7 +15,7 @@ from pytest_mlready.records import Answered, Concurrency
 from pytest_mlready.service.transport import Transport
 
 CONNECTIONS = 8
-ROUNDS = 8
+ROUNDS = 7
 BATCH = 5
 
 

@@ -11,7 +11,7 @@ from pytest_mlready.records import Row
 
 Edits = dict[str, Cell]
 COLUMNS = 4
-MANY = 32
+MANY = 28
 SHARE = 0.3
 REAL: tuple[Cell, ...] = (0.0, -1.0, 1e-300, 1e6, -1e6, 1e9, -1e9, 3.4e38)
 """Beyond what a column spans: where half and single precision end, exponentials overflow, logarithms have no value."""

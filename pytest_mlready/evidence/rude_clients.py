@@ -8,7 +8,7 @@ import ssl
 import struct
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
@@ -29,7 +29,8 @@ class Manner:
 
     `name` completes "a client that …". It declares `more` bytes than its body has, sends `share` of the body in
     `pieces` over `seconds`, listens, and ends. `batch` asks for several rows, whose answer is longer; `chunked`
-    declares no length.
+    declares no length; who `stays` sends no more and keeps the connection while others ask; `times` so many come at
+    once.
     """
 
     name: str
@@ -41,11 +42,14 @@ class Manner:
     seconds: float = 0.0
     batch: bool = False
     chunked: bool = False
+    stays: bool = False
+    times: int = 1
 
     @property
     def how(self) -> dict[str, str | int | float]:
         """What a replay needs, beside the bytes, to do the same."""
-        return {"pieces": self.pieces, "seconds": self.seconds, "ends": self.ends, "listens": self.listens}
+        how: dict[str, str | int | float] = {"pieces": self.pieces, "seconds": self.seconds}
+        return {**how, "ends": self.ends, "listens": self.listens, **({"stays": 1} if self.stays else {})}
 
 
 ABRUPT = (
@@ -56,10 +60,27 @@ ABRUPT = (
     Manner("vanished in the middle of its answer", ends="reset", listens="first byte", batch=True),
     Manner("declared more than it sent", ends="half_close", listens="whole answer", more=1000),
 )
+STALLED = Manner("stopped in the middle of its body and stays", share=0.5, stays=True)
+CROWD = Manner("vanished in the middle of its body", share=0.5, ends="reset", times=30)
 IN_CHUNKS = Manner(
     "sent its body in chunks, one after another", listens="whole answer", pieces=4, seconds=0.08, chunked=True
 )
 TRICKLING = Manner("sent its body a few bytes at a time", listens="whole answer", pieces=8, seconds=0.3)
+
+
+@contextlib.contextmanager
+def stalled(target: Target, manner: Manner, path: str, body: bytes, deadline_s: float) -> Iterator[Exchange]:
+    """A client that sends its share and no more, until the block ends."""
+    headers = (*target.mapping.request_headers, ("Content-Length", str(len(body))))
+    sent = body[: int(len(body) * manner.share)]
+    case = f"a client that {manner.name}"
+    exchange = Exchange(case, "POST", path, None, (), b"", 0.0, "closed", headers, sent)
+    try:
+        with _connected(target, time.monotonic() + deadline_s, manner) as connection:
+            connection.sendall(_head(target, path, headers) + sent)
+            yield exchange
+    except OSError:
+        yield replace(exchange, failure="reset")
 
 
 def misbehave(target: Target, manner: Manner, path: str, body: bytes, deadline_s: float) -> Exchange:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_mlready.evidence.asking import ask_one, asked_of, decoded_one
-from pytest_mlready.evidence.rude_clients import ABRUPT, TRICKLING, Manner, misbehave
+from pytest_mlready.evidence.rude_clients import ABRUPT, CROWD, STALLED, TRICKLING, Manner, misbehave, stalled
 from pytest_mlready.evidence.store import GatherError
 from pytest_mlready.protocols.http1 import chunked
 from pytest_mlready.records import Answered, Exchange, Rude, Rudeness
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pytest_mlready.evidence.context import Context
     from pytest_mlready.service.transport import Transport
 
-ROUNDS = 3
+ROUNDS = 2
 """Each abrupt client comes so often, where time allows: it may cost one of several workers, or of a few slots."""
 SETTLE_S = 0.01
 """Between a client's end and the first canary: a service in threads takes a moment to notice that it left."""
@@ -45,7 +45,7 @@ def gather(context: Context) -> Rudeness:
         if not any(one.exchange.status for one in first):
             raise GatherError(f"the canary rows got no answer: {first[0].exchange.failure}")
         rude: list[Rude] = []
-        for manner in (*ABRUPT, TRICKLING):
+        for manner in (*ABRUPT, TRICKLING, STALLED, CROWD):
             if not _hangs(rude) and (not manner.batch or context.target.mapping.batch_route is not None):
                 rude.append(_rude(context, canaries, manner))
         chunked, size = (None, 0) if _hangs(rude) else _chunked(context, transport, canaries)
@@ -96,9 +96,14 @@ def _rude(context: Context, canaries: _Canaries, manner: Manner) -> Rude:
     else:
         body, path = mapping.encode_row(context.rows[row]), mapping.predict_path
     deadline_s = DEADLINE_S if lawful else RUDE_DEADLINE_S
+    if manner.stays:
+        with stalled(context.target, manner, path, body, deadline_s) as exchange:
+            return Rude(manner.name, _short(exchange), canaries.after(), None, manner.how)
+    for _ in range(manner.times - 1):
+        misbehave(context.target, manner, path, body, deadline_s)
     exchange = misbehave(context.target, manner, path, body, deadline_s)
     answered = decoded_one(mapping, exchange, row) if lawful else None
-    return Rude(manner.name, _short(exchange), canaries.after(), answered, manner.how)
+    return Rude(manner.name, _short(exchange), canaries.after(), answered, manner.how, manner.times)
 
 
 def _chunked(context: Context, transport: Transport, canaries: _Canaries) -> tuple[Rude | None, int]:

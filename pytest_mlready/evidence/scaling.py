@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_mlready.evidence.asking import asked_of, predict
 from pytest_mlready.evidence.extreme_rows import (
-    ExtremeRow,
     declared_bounds,
     in_groups,
     ordinary_row,
@@ -41,6 +40,8 @@ GROUP = 6
 SEEMS_SLOW_S = 0.25
 SEEMS_SLOW = 10
 """A row is asked again when it took so many times the median, and longer than `SEEMS_SLOW_S`."""
+BLANKS = b" " * 20_000
+"""Means nothing in JSON, and is what a careless pattern takes the square of."""
 REPEATS = 3
 MOST_SUSPECTS = 5
 DEADLINE_S = 3.0
@@ -78,36 +79,43 @@ class _Singles:
         context = self._context
         bounds = declared_bounds(context.target.openapi, context.target.mapping, list(context.rows[0]))
         for _ in range(REPEATS):
-            self._timed("ordinary values", self._ordinary)
+            self._timed("ordinary values", self._body(self._ordinary))
         singles = singly(context.rows, context.rng("scaling"), bounds)
         groups = [(one, [each for each in singles if each.kind == one.kind]) for one in together(context.rows)]
         for group, alone in [*groups, *in_groups(singles, self._ordinary, GROUP)]:
             if time.monotonic() > until:
                 return
-            exchange, seconds = self._timed(group.case, group.row)
+            exchange, seconds = self._timed(group.case, self._body(group.row))
             slow, refused = self._seems_slow(seconds), not exchange.ok and len(alone) <= GROUP
             for one in [*alone, group] if slow else alone if refused else []:
                 late = time.monotonic() > until and not slow
-                if late or len(self.suspects) == MOST_SUSPECTS or self._is_slow(one):
+                if late or len(self.suspects) == MOST_SUSPECTS or self._is_slow(one.case, self._body(one.row)):
                     return
+        plain = self._body(self._ordinary)
+        for where, body in (("before its end", plain[:-1] + BLANKS + plain[-1:]), ("after its end", plain + BLANKS)):
+            if self._is_slow(f"{len(BLANKS):,} blanks {where}", body):
+                return
 
-    def _is_slow(self, one: ExtremeRow) -> bool:
+    def _is_slow(self, case: str, body: bytes) -> bool:
         """Whether a row is slow each time it is asked; if it seems so at first, it becomes a suspect."""
-        exchange, first = self._timed(one.case, one.row)
+        exchange, first = self._timed(case, body)
         if not self._seems_slow(first):
             return False
-        seconds, between = [first], [self._timed("ordinary values", self._ordinary)[1]]
+        ordinary = self._body(self._ordinary)
+        seconds, between = [first], [self._timed("ordinary values", ordinary)[1]]
         while len(seconds) < REPEATS and seconds[-1] > SEEMS_SLOW_S:
-            seconds.append(self._timed(one.case, one.row)[1])
-            between.append(self._timed("ordinary values", self._ordinary)[1])
+            seconds.append(self._timed(case, body)[1])
+            between.append(self._timed("ordinary values", ordinary)[1])
         self.suspects.append(SlowRow(exchange, tuple(seconds), tuple(between)))
         return min(seconds) > SEEMS_SLOW_S
 
     def _seems_slow(self, seconds: float) -> bool:
         return seconds > max(SEEMS_SLOW_S, SEEMS_SLOW * median(self.seconds or [0.0]))
 
-    def _timed(self, case: str, row: Row) -> tuple[Exchange, float]:
-        body = self._context.target.mapping.encode_row(row)
+    def _body(self, row: Row) -> bytes:
+        return self._context.target.mapping.encode_row(row)
+
+    def _timed(self, case: str, body: bytes) -> tuple[Exchange, float]:
         case = f"a row with {case}"
         exchange = predict(self._context.target, case, body, transport=self._transport, keep_alive=True)
         seconds = DEADLINE_S if exchange.failure == "deadline" else exchange.elapsed_s

@@ -42,6 +42,8 @@ class Asker:
         self._bodies = [(directory / one["body"]).read_bytes() if one["body"] else b"" for one in self._requests]
         self._secrets = {name: _environment(name, variable) for name, variable in plan["secrets"].items()}
         self._kept: http.client.HTTPConnection | None = None
+        self._staying = contextlib.ExitStack()
+        """The client that has sent a part and goes on holding its connection."""
 
     def ask(self, at: int, *, keep: bool) -> Exchange:
         """Send the request at a position, on the connection that is kept or on a new one."""
@@ -68,6 +70,7 @@ class Asker:
 
     def close(self) -> None:
         """Close the connection that is kept."""
+        self._staying.close()
         if self._kept is not None:
             self._kept.close()
 
@@ -136,7 +139,8 @@ class Asker:
         plain.connect(self._address)
         context = ssl.create_default_context()
         wrapped = context.wrap_socket(plain, server_hostname=self._address[0]) if self._secure else plain
-        with wrapped as connection:
+        with contextlib.ExitStack() as leaving:
+            connection = leaving.enter_context(wrapped)
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             connection.sendall("\r\n".join([*lines, "", ""]).encode())
             size = max(1, -(-len(body) // pieces))
@@ -145,6 +149,9 @@ class Asker:
                 time.sleep(float(how.get("seconds", 0.0)) / pieces)
             if how.get("ends") == "half_close":
                 connection.shutdown(socket.SHUT_WR)
+            if how.get("stays"):
+                self._staying = leaving.pop_all()
+                return None
             heard = None
             if listens == "whole answer":
                 answer = http.client.HTTPResponse(connection, method=request["method"])

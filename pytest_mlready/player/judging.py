@@ -89,13 +89,15 @@ def well_formed(told: Mapping[str, Any], one: Sequence[Heard]) -> Judgement:
         exchange = each.exchange
         if not exchange.ok:
             return "must be answered with 2xx", each.became
-        media = (exchange.header("Content-Type") or "").partition(";")[0].strip().lower()
+        media, _, told_of = (exchange.header("Content-Type") or "").lower().replace(" ", "").partition(";")
         try:
             body = exchange.json
         except NotStrictJSON as error:
             return "must be strict JSON", str(error)
         if media != "application/json" and not media.endswith("+json"):
             return "must have a JSON media type", media or "none"
+        if "charset=" in told_of and "utf-8" not in told_of and "utf8" not in told_of:
+            return "must be UTF-8", told_of
         if each.problem or len(each.rows) != wanted:
             return f"must hold {wanted} predictions", each.problem or f"{len(each.rows)} predictions"
         if told.get("schema") is not None and (wrong := breaks(told["schema"], body)) is not None:

@@ -15,7 +15,8 @@ class Rude:
 
     `manner` says what it did ("left in the middle of its body"). `exchange` has what it sent, its length as declared,
     and what it heard. `answered` is the decoded answer where what it sent was a whole and valid row, though slowly.
-    `how` is what a replay needs to do the same: `pieces`, `seconds`, `ends`, `listens`.
+    `how` is what a replay needs to do the same: `pieces`, `seconds`, `ends`, `listens`, `stays`; `times` is how many of
+    these came at once.
     """
 
     manner: str
@@ -23,6 +24,7 @@ class Rude:
     canaries: tuple[Answered, ...]
     answered: Answered | None = None
     how: Mapping[str, str | int | float] = field(default_factory=dict)
+    times: int = 1
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ _SHORTENED = """from pytest_mlready.schedule import SCHEDULE
 
 SCHEDULE.evidence["steady_load"].seconds["quick"] = {load_s}
 SCHEDULE.evidence["counters"].seconds["smoke"] = {counters_s}
-SCHEDULE.evidence["schemathesis_run"].seconds["full"] = 5
+SCHEDULE.evidence["schemathesis_run"].seconds["full"] = 15
 """
 
 

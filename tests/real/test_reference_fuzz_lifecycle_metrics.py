@@ -29,7 +29,7 @@ MADE = [
     for id, one in checks().items()
     if one.family in {"fuzz", "lifecycle", "metrics", "latency"} or id == "harness.generator_headroom"
 ]
-SHORT_S = {LoadRun: 8.0, SchemathesisRun: 6.0}
+SHORT_S = {LoadRun: 8.0, SchemathesisRun: 8.0}
 """Enough for the objective declared below and for Schemathesis' boundary values, and a fraction of the usual time."""
 
 

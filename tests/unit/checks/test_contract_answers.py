@@ -142,6 +142,14 @@ def test_request_id(given: Answers, status: str, named: str) -> None:
     expect(request_id(given), status, named)
 
 
+def test_an_id_that_came_before_brings_no_earlier_answer() -> None:
+    asked = Answers((answered(0, "ham", request_id="a"), answered(1, "spam", request_id="b")), ())
+    again = answered(1, "ham", case="sample row 1, an earlier request's id")
+    expect(request_id(replace(asked, reused=(again,))), "fail", "an earlier request's id: was answered as that request")
+    expect(request_id(replace(asked, reused=(answered(1, "spam"),))), "pass", "2 ids")
+    expect(request_id(replace(asked, reused=(answered(1, "eggs"),))), "pass", "2 ids")  # see fuzz.deterministic
+
+
 def test_an_id_that_becomes_a_header_of_its_own() -> None:
     sent = (("X-Request-ID", "ours%0d%0aX-Injected: 1"),)
     harmless = replace(exchange(headers=(("x-request-id", "new"),)), request_headers=sent)

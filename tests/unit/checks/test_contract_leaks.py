@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from pytest_mlready.checks.contract_inputs import no_leak
 from pytest_mlready.checks.leaks import leak
 from pytest_mlready.finding import Status
-from pytest_mlready.records import BadRequest, BadRequests
+from pytest_mlready.records import BadRequest, BadRequests, Identity
 from tests.unit.records_made import answered, exchange
 
 TRACEBACK = "Traceback (most recent call last):\n  File \"/app/main.py\", line 3, in predict\nKeyError: 'features'"
@@ -66,13 +67,22 @@ def probes(*bodies: tuple[int, bytes]) -> BadRequests:
     return BadRequests(made, answered(), answered())
 
 
+UNASKED = Identity(None, {})
+
+
 def test_the_check_names_the_case() -> None:
-    found = no_leak(probes((422, b'{"detail":"Field required"}'), (500, TRACEBACK.encode())))
+    found = no_leak(probes((422, b'{"detail":"Field required"}'), (500, TRACEBACK.encode())), UNASKED)
     assert found.status is Status.FAIL
     assert "body {}: the answer shows a traceback" in found.summary
     assert "http://SERVICE/predict" in found.replay
 
 
 def test_the_check_passes_clean_bodies_and_needs_some() -> None:
-    assert no_leak(probes((422, b'{"detail":"Field required"}'))).status is Status.PASS
-    assert no_leak(probes((200, TRACEBACK.encode()), (422, b""))).status is Status.INCONCLUSIVE
+    assert no_leak(probes((422, b'{"detail":"Field required"}')), UNASKED).status is Status.PASS
+    assert no_leak(probes((200, TRACEBACK.encode()), (422, b"")), UNASKED).status is Status.INCONCLUSIVE
+
+
+def test_an_unknown_version_may_tell_as_well() -> None:
+    telling = replace(UNASKED, nonsense=exchange(404, TRACEBACK.encode(), case="a version that does not exist"))
+    found = no_leak(probes((422, b'{"detail":"Field required"}')), telling)
+    assert (found.status, "a version that does not exist" in found.summary) == (Status.FAIL, True)

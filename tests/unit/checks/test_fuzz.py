@@ -38,6 +38,7 @@ class TestWellFormedAnswers:
             (Answered(exchange(body={"a": 1}), (0,), problem="the answer has no 'prediction'"), "no 'prediction'"),
             (answered(0, 0, headers=(("Content-Type", "text/html"),)), "media type"),
             (answered(0, 0, headers=()), "media type"),
+            (answered(0, 0, headers=(("Content-Type", "application/json; charset=iso-8859-1"),)), "JSON is UTF-8"),
             (Answered(exchange(body={}), (0, 1), answered(0).predictions), "1 predictions for 2 rows"),
         ],
     )

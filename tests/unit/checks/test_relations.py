@@ -48,6 +48,8 @@ class TestEncodingInvariant:
             (pair(answered(status=422), answered(0, 1)), "was answered 200, plain 422"),
             (pair(answered(status=422), answered(status=500)), "was answered 500, plain 422"),
             (pair(answered(status=422), answered(status=501)), "was answered 501, plain 422"),
+            (pair(batch({0: 1, 1: 2}), batch({0: 1, 1: 3})), "answered otherwise: prediction 2 and 3"),
+            (pair(batch({0: 1, 1: 2}), Answered(exchange(), (0, 1), answered(0).predictions)), "was answered 200"),
         ],
     )
     def test_another_meaning_fails(self, one: Spelling, word: str) -> None:
@@ -140,6 +142,14 @@ class TestConcurrentIsolation:
         assert word in " ".join((found.summary, *found.details))
         assert found.measurement is not None
         assert found.measurement.value == pytest.approx(0.25)
+
+    def test_an_id_belongs_to_one_request(self) -> None:
+        alone = (answered(0, 0), answered(1, 1))
+        own = (answered(0, 0, request_id="a"), answered(0, 0, request_id="a"), answered(1, 1, request_id="b"))
+        assert relations.concurrent_isolation(Concurrency((*alone, *alone), own, 2)).status is Status.PASS
+        shared = (*own, answered(1, 1, request_id="a"))
+        found = relations.concurrent_isolation(Concurrency((*alone, *alone), shared, 2))
+        assert (found.status, "the request id of another request" in found.summary) == (Status.FAIL, True)
 
     def test_whose_answer_it_was_is_told(self) -> None:
         alone = (answered(0, 0), answered(1, 1))

@@ -8,7 +8,7 @@ import pytest
 
 from pytest_mlready.checks.server_errors import no_server_error
 from pytest_mlready.finding import Status
-from pytest_mlready.records import Answered, Corpus, Generated
+from pytest_mlready.records import Answered, Corpus, Exchange, Generated
 from tests.unit.records_made import answered, exchange
 
 ONE = Generated(0, {"x0": 1e9}, answered(0))
@@ -45,6 +45,24 @@ def test_a_service_that_does_not_come_back_fails() -> None:
     found = no_server_error(replace(GREEN, sample=(answered(0), Answered(exchange(failure="refused"), (0,)))))
     assert found.status is Status.FAIL
     assert "refused after them" in found.summary
+
+
+@pytest.mark.parametrize(
+    ("odd", "words"),
+    [
+        (exchange(500, case="a body of gzip that is none"), "a body of gzip that is none was answered 500"),
+        (exchange(failure="deadline", case="a long text"), "a long text got no answer (deadline)"),
+    ],
+)
+def test_an_odd_request_is_no_reason_for_a_server_error(odd: Exchange, words: str) -> None:
+    found = no_server_error(replace(GREEN, odd=(exchange(415), odd)))
+    assert (found.status, words in found.summary) == (Status.FAIL, True), found.summary
+    assert found.script is not None
+
+
+def test_a_coding_may_be_refused_or_not_be_implemented() -> None:
+    found = no_server_error(replace(GREEN, odd=(exchange(415), exchange(501), exchange(200))))
+    assert (found.status, "so were 3 odd requests" in found.summary) == (Status.PASS, True)
 
 
 def test_without_an_answer_to_the_sample_nothing_is_said() -> None:

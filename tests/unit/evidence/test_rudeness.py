@@ -14,7 +14,7 @@ import pytest
 from pytest_mlready.checks.rudeness import survives_rudeness
 from pytest_mlready.evidence import rudeness
 from pytest_mlready.evidence.context import Context
-from pytest_mlready.evidence.rude_clients import ABRUPT, TRICKLING, Manner, misbehave
+from pytest_mlready.evidence.rude_clients import ABRUPT, CROWD, STALLED, TRICKLING, Manner, misbehave
 from pytest_mlready.evidence.store import GatherError
 from pytest_mlready.finding import Status
 from pytest_mlready.protocols.http1 import chunked
@@ -80,7 +80,7 @@ def test_a_sound_service_survives_them_all() -> None:
     record = gathered(Stub())
     found = survives_rudeness(record, CAPPED)
     assert found.status is Status.PASS, found.summary
-    assert {one.manner for one in record.rude} == {manner.name for manner in (*ABRUPT, TRICKLING)}
+    assert {one.manner for one in record.rude} == {manner.name for manner in (*ABRUPT, TRICKLING, STALLED, CROWD)}
     assert [one.exchange.status for one in record.rude if one.answered is not None] == [200]
     assert record.chunked is not None
     assert len(record.chunked.exchange.request_body) < 1000

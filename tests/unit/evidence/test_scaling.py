@@ -91,7 +91,9 @@ def test_why_there_is_none(stub: Stub, contract: dict[str, int], word: str) -> N
 def test_one_row_at_a_time() -> None:
     record = gathered(Stub(), JsonMapping())
     assert (record.batch, record.problem) == (None, None)
-    assert record.asked == 9  # ordinary, all columns at one kind of limit, and those in one group: three of each
+    assert (
+        record.asked == 11
+    )  # ordinary, all columns at a limit, and those in a group: three of each; and blanks in two places
 
 
 def test_a_slow_value_is_asked_again_and_named() -> None:
