@@ -98,10 +98,22 @@ def fit_usl(
     # As the logarithm of a throughput; a relative error itself could be below −1.
     errors = np.exp(sizes[:, None] * rng.standard_normal((resamples, n.size)))
     low, high = _intervals(n, expected * errors, confidence)
-    single, contention, coherency, knee, peak = _described(best)[0].tolist()
-    intervals = [(float(one), float(other)) for one, other in zip(low, high, strict=True)]
-    measured = (float(n.min()), float(n.max()))
-    return Scalability(single, contention, coherency, knee, peak, *intervals, spread=spread, measured=measured)
+    ends = [(float(one), float(other)) for one, other in zip(low, high, strict=True)]
+    single, contention, coherency, knee, peak = (float(one) for one in _described(best)[0])
+    return Scalability(
+        single=single,
+        contention=contention,
+        coherency=coherency,
+        knee=knee,
+        peak=peak,
+        single_interval=ends[0],
+        contention_interval=ends[1],
+        coherency_interval=ends[2],
+        knee_interval=ends[3],
+        peak_interval=ends[4],
+        spread=spread,
+        measured=(float(n.min()), float(n.max())),
+    )
 
 
 def _intervals(n: Array, drawn: Array, confidence: float) -> tuple[Array, Array]:

@@ -63,8 +63,8 @@ def test_scaled_windows_keep_their_burn_rates() -> None:
 
 def outage(start_s: float, end_s: float, share: float = 1.0) -> NDArray[np.bool_]:
     at = np.arange(0, 300, 0.1)
-    failed = (at >= start_s) & (at < end_s)
-    return failed & (np.arange(at.size) % round(1 / share) == 0)
+    failed: NDArray[np.bool_] = (at >= start_s) & (at < end_s) & (np.arange(at.size) % round(1 / share) == 0)
+    return failed
 
 
 def watched(failed: NDArray[np.bool_], window: Window = DRILL, objective: float = 0.99) -> WindowBurn:
