@@ -7,7 +7,7 @@ import re
 
 from pytest_mlready.openloop.plan import Stage
 
-_TIMESPAN = re.compile(r"(?=.)(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
+_TIMESPAN = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
 
 
 def stairs(rates: tuple[float, ...], step_s: float) -> tuple[Stage, ...]:

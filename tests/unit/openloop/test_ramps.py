@@ -84,3 +84,37 @@ def test_poisson_arrivals_ascend_within_the_schedule() -> None:
         assert (np.diff(due) >= 0).all()
         assert due[0] >= 0
         assert due[-1] <= length(stages)
+
+
+class AtEdges(np.random.Generator):
+    """Puts its "uniform" arrivals at the boundaries of stages and one rounding error beside them."""
+
+    def __init__(self, edges: NDArray[np.float64]) -> None:
+        super().__init__(np.random.PCG64(0))
+        self._units = np.concatenate([edges, np.nextafter(edges, 0), np.nextafter(edges, np.inf)])
+
+    def poisson(self, *_: object) -> int:  # type: ignore[override]
+        return self._units.size
+
+    def uniform(self, low: float, high: float, size: int) -> NDArray[np.float64]:  # type: ignore[override]
+        assert size == self._units.size
+        return np.minimum(np.maximum(self._units, low), high)
+
+
+def test_rounding_at_boundaries_neither_reorders_nor_leaves_the_schedule() -> None:
+    rng = np.random.default_rng(1)
+    for _ in range(200):
+        rates, seconds = rng.uniform(0, 500, 20), rng.uniform(0.01, 30, 20)
+        rates[rng.integers(0, 20, 8)] = 0.0
+        stages: tuple[Stage, ...] = tuple(
+            (first or 1.0, last, length_s)
+            for first, last, length_s in zip(rates, np.roll(rates, 1), seconds, strict=True)
+        )
+        expected = [(first + last) / 2 * length_s for first, last, length_s in stages]
+        edges = np.cumsum([0.0, *expected])
+        ends = np.cumsum([0.0, *seconds])
+        due = due_times(stages, "poisson", AtEdges(edges))
+        assert (np.diff(due) >= 0).all()
+        assert due[0] >= 0
+        assert due[-1] <= ends[-1]
+        assert due.reshape(-1, 3) == pytest.approx(np.repeat(ends, 3).reshape(-1, 3), abs=1e-4)

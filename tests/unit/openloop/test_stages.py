@@ -58,6 +58,12 @@ def test_each_request_is_in_the_stage_it_was_due_in() -> None:
     assert np.array_equal(joined, whole.series["response_s"])
 
 
+def test_an_arrival_at_the_very_end_is_in_the_last_stage() -> None:
+    run = run_of()
+    run.series["intended_s"][-1] = PLAN.duration_s
+    assert sum(len(one.series["status"]) for one in stage_runs(run, PLAN)) == 4100
+
+
 def test_counts_and_histograms_are_those_of_the_stage() -> None:
     first, second, _third = stage_runs(run_of(odd=(10, 20)), PLAN)
     assert sum(one.dropped for one in first.classes) == 1
