@@ -17,12 +17,12 @@ ONE = Generated(0, {}, answered())
     ("mib", "status", "words"),
     [
         ((100, 106, 112, 118), Status.FAIL, "18 MiB over 60 answers"),
-        ((100, 106, 112, 118, 124), Status.FAIL, "307 to 307 KiB an answer"),
-        ((100, 106, 112, 112, 124), Status.PASS, "307.2 KiB an answer over 80"),
-        ((100, 101, 102, 103, 104), Status.PASS, "51.2 KiB an answer"),
-        ((100, 102, 104, 106), Status.PASS, "102.4 KiB an answer"),
+        ((100, 106, 112, 118, 124), Status.FAIL, "307 to 307 KiB each"),
+        ((100, 106, 112, 112, 124), Status.PASS, "307.2 KiB each over 80 answers"),
+        ((100, 101, 102, 103, 104), Status.PASS, "51.2 KiB each"),
+        ((100, 102, 104, 106), Status.PASS, "102.4 KiB each"),
         ((100, 140, 140, 140, 140), Status.PASS, "512.0 KiB"),
-        ((100, 90, 95, 92, 91), Status.PASS, "0.0 KiB an answer over 80"),
+        ((100, 90, 95, 92, 91), Status.PASS, "0.0 KiB each over 80 answers; a leak below 96 KiB"),
         ((100, 106, 112), Status.INCONCLUSIVE, "60 are needed"),
         ((), Status.NOT_APPLICABLE, "not started by the run"),
     ],
@@ -33,9 +33,17 @@ def test_growth_without_a_pause_fails(mib: tuple[int, ...], status: Status, word
     assert words in found.summary
 
 
-def test_refused_rows_leave_nothing_and_are_not_counted() -> None:
+def test_growth_belongs_to_answers_where_only_they_leave_something() -> None:
     refused = Generated(0, {}, answered(status=422))
     cases = (*(5 * (ONE,) + 15 * (refused,)) * 3, *20 * (refused,))
     found = memory_steady(Corpus((), cases, memory=tuple(one * MIB for one in (100, 103, 106, 109, 109))))
     assert found.status is Status.FAIL
     assert "9 MiB over 15 answers" in found.summary
+
+
+def test_what_refusals_leave_is_seen_as_well() -> None:
+    refused = Generated(0, {}, answered(status=422))
+    found = memory_steady(Corpus((), 80 * (refused,), memory=tuple(one * MIB for one in (100, 105, 110, 115, 120))))
+    assert found.status is Status.FAIL
+    assert "20 MiB over 80 refusals" in found.summary
+    assert memory_steady(Corpus((), 80 * (refused,), memory=5 * (100 * MIB,))).status is Status.PASS
