@@ -86,19 +86,20 @@ def test_poisson_arrivals_ascend_within_the_schedule() -> None:
         assert due[-1] <= length(stages)
 
 
-class AtEdges(np.random.Generator):
-    """Puts its "uniform" arrivals at the boundaries of stages and one rounding error beside them."""
+class Chosen(np.random.Generator):
+    """Its "uniform" arrivals are those it is told."""
 
-    def __init__(self, edges: NDArray[np.float64]) -> None:
+    def __init__(self, units: NDArray[np.float64]) -> None:
         super().__init__(np.random.PCG64(0))
-        self._units = np.concatenate([edges, np.nextafter(edges, 0), np.nextafter(edges, np.inf)])
+        self._units = units
 
     def poisson(self, *_: object) -> int:  # type: ignore[override]
         return self._units.size
 
     def uniform(self, low: float, high: float, size: int) -> NDArray[np.float64]:  # type: ignore[override]
         assert size == self._units.size
-        return np.minimum(np.maximum(self._units, low), high)
+        units: NDArray[np.float64] = np.clip(self._units, low, high)
+        return units
 
 
 def test_rounding_at_boundaries_neither_reorders_nor_leaves_the_schedule() -> None:
@@ -112,9 +113,17 @@ def test_rounding_at_boundaries_neither_reorders_nor_leaves_the_schedule() -> No
         )
         expected = [(first + last) / 2 * length_s for first, last, length_s in stages]
         edges = np.cumsum([0.0, *expected])
+        around = np.concatenate([edges, np.nextafter(edges, 0), np.nextafter(edges, np.inf)])
         ends = np.cumsum([0.0, *seconds])
-        due = due_times(stages, "poisson", AtEdges(edges))
+        due = due_times(stages, "poisson", Chosen(around))
         assert (np.diff(due) >= 0).all()
         assert due[0] >= 0
         assert due[-1] <= ends[-1]
         assert due.reshape(-1, 3) == pytest.approx(np.repeat(ends, 3).reshape(-1, 3), abs=1e-4)
+
+
+def test_arrivals_one_rounding_error_apart_stay_in_order() -> None:
+    for number in range(50):
+        units = 40.0 + number + np.arange(100) * np.spacing(100.0)
+        due = due_times(((20.0, 220.0, 10.0),), "poisson", Chosen(units))
+        assert (np.diff(due) >= 0).all()
