@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from pytest_mlready.catalogue import check
 from pytest_mlready.checks import replays
+from pytest_mlready.checks.answers_read import UNSTEADY, everything, malformed, outcomes, repeated, unsteadiness
 from pytest_mlready.finding import Finding, Measurement, Status, failed, inconclusive, passed
 from pytest_mlready.measure.agreement import SINGLE_TOLERANCE, difference, span_of
-from pytest_mlready.records import Answered, Answers, BadItem, BadItems, Exchange, Identity, NotStrictJSON, Prediction
+from pytest_mlready.records import Answered, Answers, Identity
 from pytest_mlready.replay import Expect, Replay
-from pytest_mlready.settings import Settings
 
 CANARIES = 7
 OFTEN = 60
-AGAIN = 20
 COMPARED = 10
-UNSTEADY = 0.2
-"""So many of the repeats differ that nothing can be compared with anything."""
 
 
 @check(
@@ -33,12 +29,12 @@ def well_formed_answers(answers: Answers) -> Finding:
     A client in another language does not parse NaN, and a field that is sometimes absent breaks callers long after
     the deployment was called a success.
     """
-    asked = _all(answers)
+    asked = everything(answers)
     answered = [one for one in asked if one.exchange.ok]
     if not answered:
-        what = _outcomes([one.exchange for one in asked])
+        what = outcomes([one.exchange for one in asked])
         return inconclusive(f"no sample row was answered with a 2xx status ({what}): check [inputs] rows")
-    bad = [(one, problem) for one in answered if (problem := _malformed(one)) is not None]
+    bad = [(one, problem) for one in answered if (problem := malformed(one)) is not None]
     measured = Measurement(len(bad), "1", n=len(answered), limit=0)
     if bad:
         one, problem = bad[0]
@@ -77,8 +73,8 @@ def deterministic(answers: Answers, identity: Identity | None = None) -> Finding
     """
     if identity is not None and identity.predict is not None:  # the first answer that anybody was given
         answers = replace(answers, repeats=(*answers.repeats, identity.predict))
-    pairs = [(one, other, what) for one, other, what in _repeated(answers) if what is not None]
-    compared = sum(1 for _ in _repeated(answers))
+    pairs = [(one, other, what) for one, other, what in repeated(answers) if what is not None]
+    compared = sum(1 for _ in repeated(answers))
     lost = [one.exchange for one in answers.repeats if not one.exchange.ok]
     measured = Measurement(len(pairs), "1", n=compared, limit=0)
     if pairs:
@@ -90,9 +86,7 @@ def deterministic(answers: Answers, identity: Identity | None = None) -> Finding
             script=replays.steadily(replays.distinct([first, *answers.singles], CANARIES), rounds=OFTEN),
         )
     if lost or compared == 0:
-        return inconclusive(
-            f"{len(lost)} of {len(answers.repeats)} repeats got no answer ({_outcomes(lost)})", measured
-        )
+        return inconclusive(f"{len(lost)} of {len(answers.repeats)} repeats got no answer ({outcomes(lost)})", measured)
     return passed(f"{compared} repeats of {len(answers.singles)} rows were answered as before", measured)
 
 
@@ -109,7 +103,7 @@ def batch_equals_single(answers: Answers) -> Finding:
     batches = [*answers.batches, *([answers.mixed_batch] if answers.mixed_batch is not None else [])]
     if not batches:
         return Finding(Status.NOT_APPLICABLE, "the service takes one row at a time")
-    if _unsteadiness(answers) > UNSTEADY:
+    if unsteadiness(answers) > UNSTEADY:
         return inconclusive("the same row gets different answers (see fuzz.deterministic): nothing can be compared")
     for batch in batches:
         if not batch.exchange.ok:
@@ -130,7 +124,7 @@ def batch_equals_single(answers: Answers) -> Finding:
     measured = Measurement(len(wrong), "1", n=len(compared), limit=0)
     if wrong:
         _, batch, at, what = wrong[0]
-        if len(wrong) <= 3 * _unsteadiness(answers) * len(compared):
+        if len(wrong) <= 3 * unsteadiness(answers) * len(compared):
             return inconclusive(f"{len(wrong)} of {len(compared)} rows differ, as repeats do: see fuzz.deterministic")
         return failed(
             f"batch: {batch.exchange.case}: row {at} of the batch differs from the same row alone: {what}; "
@@ -141,110 +135,6 @@ def batch_equals_single(answers: Answers) -> Finding:
     if not compared:
         return inconclusive("no batch and single answer could be read: see fuzz.well_formed_answers", measured)
     return passed(f"{len(compared)} rows in {len(batches)} batches agree within {SINGLE_TOLERANCE:g}", measured)
-
-
-@check(
-    "fuzz.rejects_bad_item_in_full_row",
-    "must",
-    remedy="Check every value's type and finiteness before it reaches the model, and answer 4xx with its position.",
-)
-def rejects_bad_item_in_full_row(bad_items: BadItems, settings: Settings) -> Finding:
-    """A row of full length with one bad item (NaN, infinite, huge, text, boolean, null, nested) is refused with 4xx.
-
-    A value that is silently turned into a number gives a confident answer to a question nobody asked; one that
-    crashes the handler is an error page that any client can order.
-    """
-    legal = {"NaN", "null"} if settings.inputs.missing == "accept" else set()
-    judged = [one for one in (*bad_items.items, *bad_items.batches) if one.kind not in legal]
-    wrong = [one for one in judged if not _refused(one.exchange)]
-    measured = Measurement(len(wrong), "1", n=len(judged), limit=0)
-    if wrong:
-        details = tuple(f"{one.exchange.case}: {_became(one.exchange)}" for one in wrong)
-        kinds = ", ".join(dict.fromkeys(one.kind for one in wrong))
-        first = wrong[0].exchange
-        cause = "coercion" if first.ok else "server error"
-        what = f"{first.case} {_became(first)}; {len(wrong)} of {len(judged)} bad inputs are not refused ({kinds})"
-        return failed(
-            f"{cause}: {what}",
-            measured,
-            details=details,
-            replay=replays.curl(first),
-            script=replays.once(first, "refused"),
-        )
-    if not judged:
-        return inconclusive("no bad input could be made of the sample rows", measured)
-    return passed(f"{len(judged)} rows with a bad item were refused with 4xx", measured)
-
-
-@check(
-    "fuzz.canary_stable",
-    "must",
-    remedy="Keep no state between requests: nothing that a refused or failed request leaves may reach the next one.",
-)
-def canary_stable(bad_items: BadItems, answers: Answers) -> Finding:
-    """Known rows are answered alike before, right after each, and after all bad input.
-
-    A service that answers the next customer from the ruins of the previous request fails silently, and only in
-    production, where bad input comes every day.
-    """
-    if _unsteadiness(answers) > UNSTEADY:
-        return inconclusive("the same row gets different answers (see fuzz.deterministic): a canary shows nothing")
-    before = {one.rows[0]: one for one in bad_items.first if one.only is not None}
-    after = [(f"after {item.exchange.case}", one) for item in _in_order(bad_items) for one in item.canaries]
-    after += [("at the end", one) for one in bad_items.last]
-    if len(before) < len(bad_items.first) or not after:
-        outcome = _outcomes([one.exchange for one in bad_items.first])
-        return inconclusive(f"the canary rows were not answered to begin with ({outcome})")
-    if any(one.exchange.ok and _malformed(one) for one in _all(answers)):
-        after = [(when, one) for when, one in after if one.problem is None]  # see fuzz.well_formed_answers
-    changed = [(when, one, what) for when, one in after if (what := _changed(before, one)) is not None]
-    measured = Measurement(len(changed), "1", n=len(after), limit=0)
-    if changed:
-        when, one, what = changed[0]
-        details = tuple(f"{when}: sample row {one.rows[0]}: {what}" for when, one, what in changed[1:])
-        summary = f"isolation: {when}, sample row {one.rows[0]} {what}; {len(changed)} of {len(after)} canaries changed"
-        return failed(summary, measured, details=details, script=_after_bad_input(bad_items, one))
-    return passed(f"{len(after)} canaries answered as before", measured)
-
-
-def _all(answers: Answers) -> list[Answered]:
-    last = [answers.mixed_batch] if answers.mixed_batch is not None else []
-    return [*answers.singles, *answers.repeats, *answers.batches, *answers.mixed, *answers.mixed_again, *last]
-
-
-def _malformed(answered: Answered) -> str | None:
-    exchange = answered.exchange
-    try:
-        exchange.json  # noqa: B018
-    except NotStrictJSON as error:
-        return f"the body is not strict JSON: {error}"
-    media, _, parameters = (exchange.header("Content-Type") or "").lower().replace(" ", "").partition(";")
-    if media != "application/json" and not media.endswith("+json"):
-        return f"the media type of a JSON answer is {media or 'missing'}"
-    if "charset=" in parameters and "utf-8" not in parameters and "utf8" not in parameters:
-        return f"JSON is UTF-8, and the answer says {parameters}"
-    if answered.problem is not None:
-        return answered.problem
-    wanted = max(1, len(answered.rows))
-    if len(answered.predictions) != wanted:
-        return f"{len(answered.predictions)} predictions for {wanted} rows"
-    return None
-
-
-def _repeated(answers: Answers) -> Iterator[tuple[Answered, Answered, str | None]]:
-    """Each repeat beside the first answer to its row, and what differs."""
-    for singles, repeats in ((answers.singles, answers.repeats), (answers.mixed, answers.mixed_again)):
-        first = {one.rows[0]: one for one in singles if one.only is not None}
-        for again in repeats:
-            once = first.get(again.rows[0])
-            if once is not None and once.only is not None and again.only is not None:
-                yield once, again, difference(once.only, again.only)
-
-
-def _unsteadiness(answers: Answers) -> float:
-    """The share of repeats that were answered otherwise."""
-    compared = [what is not None for _, _, what in _repeated(answers)]
-    return sum(compared) / len(compared) if compared else 0.0
 
 
 def _batch_pairs(answers: Answers) -> Iterator[tuple[Answered, Answered, int, str | None]]:
@@ -268,35 +158,6 @@ def _batch_pairs(answers: Answers) -> Iterator[tuple[Answered, Answered, int, st
                 yield single, batch, at, what
 
 
-def _in_order(bad_items: BadItems) -> tuple[BadItem, ...]:
-    return (*bad_items.items, *bad_items.batches, *bad_items.others)
-
-
-def _changed(before: dict[int, Answered], canary: Answered) -> str | None:
-    once: Prediction | None = before[canary.rows[0]].only if canary.rows[0] in before else None
-    if once is None:
-        return None
-    if canary.only is None:
-        return f"was answered {canary.exchange.outcome}{': ' + canary.problem if canary.problem else ''}"
-    what = difference(once, canary.only)
-    return None if what is None else f"answered otherwise: {what}"
-
-
-def _refused(exchange: Exchange) -> bool:
-    return exchange.status is not None and 400 <= exchange.status < 500
-
-
-def _became(exchange: Exchange) -> str:
-    if exchange.ok:
-        return f"was answered {exchange.status} as if it were valid"
-    return f"was answered {exchange.status}" if exchange.status is not None else f"got no answer ({exchange.failure})"
-
-
-def _outcomes(exchanges: list[Exchange]) -> str:
-    counted = Counter(one.outcome for one in exchanges)
-    return ", ".join(f"{count} × {outcome}" for outcome, count in counted.most_common(4)) or "none asked"
-
-
 def _alone_and_together(answers: Answers, wrong: Sequence[tuple[Answered, Answered, int, str | None]]) -> Replay:
     """Every row alone, then the batch that went wrong: what was asked before it may be what matters."""
     batch = wrong[0][1]
@@ -311,12 +172,3 @@ def _alone_and_together(answers: Answers, wrong: Sequence[tuple[Answered, Answer
 
 def _whole(batch: Answered) -> Replay:
     return replays.once(batch.exchange, "well_formed", rows=len(batch.rows))
-
-
-def _after_bad_input(bad_items: BadItems, changed: Answered) -> Replay:
-    """The canaries, and the bad item that one of them changed after, many times; then all others."""
-    items = _in_order(bad_items)
-    culprits = [item.exchange for item in items if changed in item.canaries]
-    others = [item.exchange for item in items if item.exchange not in culprits]
-    canaries = replays.distinct(bad_items.first, 2)
-    return replays.steadily(canaries, [replays.request_of(one) for one in [*culprits * AGAIN, *others]])

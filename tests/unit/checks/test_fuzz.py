@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from pytest_mlready.checks import fuzz
+from pytest_mlready.checks.bad_items import canary_stable, rejects_bad_item_in_full_row
 from pytest_mlready.finding import Status
 from pytest_mlready.records import Answered, Answers, BadItem, BadItems
 from tests.unit.records_made import answered, batch, exchange, replayed, settings
@@ -160,7 +161,7 @@ def bad_items(*items: BadItem) -> BadItems:
 
 class TestRejectsBadItem:
     def test_refused_items_pass(self) -> None:
-        found = fuzz.rejects_bad_item_in_full_row(bad_items(item("1e400", 400)), settings())
+        found = rejects_bad_item_in_full_row(bad_items(item("1e400", 400)), settings())
         assert found.status is Status.PASS
         assert found.measurement is not None
         assert found.measurement.n == 4
@@ -176,7 +177,7 @@ class TestRejectsBadItem:
         ],
     )
     def test_an_item_that_is_not_refused_fails(self, bad: BadItem, word: str) -> None:
-        found = fuzz.rejects_bad_item_in_full_row(bad_items(bad), settings())
+        found = rejects_bad_item_in_full_row(bad_items(bad), settings())
         assert found.status is Status.FAIL
         assert word in found.summary
         assert bad.kind in found.summary
@@ -185,16 +186,16 @@ class TestRejectsBadItem:
     @pytest.mark.parametrize(("kind", "status"), [("NaN", Status.PASS), ("null", Status.PASS), ("true", Status.FAIL)])
     def test_a_model_that_imputes_may_take_missing_values(self, kind: str, status: Status) -> None:
         accepting = settings(inputs={"missing": "accept"})
-        assert fuzz.rejects_bad_item_in_full_row(bad_items(item(kind, 200)), accepting).status is status
+        assert rejects_bad_item_in_full_row(bad_items(item(kind, 200)), accepting).status is status
 
     def test_nothing_sent_is_no_pass(self) -> None:
-        found = fuzz.rejects_bad_item_in_full_row(BadItems(CANARIES, ()), settings())
+        found = rejects_bad_item_in_full_row(BadItems(CANARIES, ()), settings())
         assert found.status is Status.INCONCLUSIVE
 
 
 class TestCanaryStable:
     def test_unchanged_canaries_pass(self) -> None:
-        found = fuzz.canary_stable(bad_items(), HEALTHY)
+        found = canary_stable(bad_items(), HEALTHY)
         assert found.status is Status.PASS
         assert found.measurement is not None
         assert found.measurement.n == 8
@@ -209,7 +210,7 @@ class TestCanaryStable:
         ],
     )
     def test_a_canary_that_changes_fails_and_names_the_input(self, canaries: object, word: str) -> None:
-        found = fuzz.canary_stable(bad_items(item("text", after=canaries)), HEALTHY)
+        found = canary_stable(bad_items(item("text", after=canaries)), HEALTHY)
         assert found.status is Status.FAIL
         assert word in found.summary
         assert "after text in radius" in found.summary
@@ -217,21 +218,21 @@ class TestCanaryStable:
         assert "text in radius" in [one.case for one in found.script.requests] if found.script else False
 
     def test_the_last_canaries_count(self) -> None:
-        found = fuzz.canary_stable(replace(bad_items(), last=(answered(0, 1),)), HEALTHY)
+        found = canary_stable(replace(bad_items(), last=(answered(0, 1),)), HEALTHY)
         assert found.status is Status.FAIL
         assert found.summary.startswith("isolation: at the end")
 
     def test_canaries_never_answered_decide_nothing(self) -> None:
-        found = fuzz.canary_stable(replace(bad_items(), first=(answered(0, status=503),)), HEALTHY)
+        found = canary_stable(replace(bad_items(), first=(answered(0, status=503),)), HEALTHY)
         assert found.status is Status.INCONCLUSIVE
 
     def test_random_answers_are_left_to_deterministic(self) -> None:
         random = replace(HEALTHY, repeats=tuple(answered(row, label + 1) for row, label in ROWS.items()))
-        assert fuzz.canary_stable(bad_items(item("text", after=(answered(0, 5),))), random).status is (
+        assert canary_stable(bad_items(item("text", after=(answered(0, 5),))), random).status is (
             Status.INCONCLUSIVE
         )
 
     def test_malformed_answers_are_left_to_well_formed_answers(self) -> None:
         malformed = Answered(exchange(body={}), (0,), problem="no prediction")
         answers = replace(HEALTHY, repeats=(*HEALTHY.repeats, malformed))
-        assert fuzz.canary_stable(bad_items(item("text", after=(malformed,))), answers).status is Status.PASS
+        assert canary_stable(bad_items(item("text", after=(malformed,))), answers).status is Status.PASS
