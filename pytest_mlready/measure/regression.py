@@ -146,7 +146,7 @@ class _Pairs:
         if not self._rejected(_WIDEST**-sign, alpha, sign):
             return 0.0 if below else math.inf
         out, kept = -sign * math.log(_WIDEST), sign * math.log(_WIDEST)
-        while abs(out - kept) > 1e-4:
+        while abs(out - kept) > 1e-3:
             middle = (out + kept) / 2
             if self._rejected(math.exp(middle), alpha, sign):
                 out = middle
