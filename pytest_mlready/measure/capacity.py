@@ -57,8 +57,8 @@ class CapacitySearch:
     """Ask `next_rate`, try it for `length` times the shortest trial, tell `observe`; until `next_rate` is None.
 
     `tolerance` is how far, relatively, the estimate may be from either end of its interval. A trial that was
-    inconclusive is repeated at twice the length, up to `longest`. `start`, `lowest` and `highest` are rates in
-    requests/s.
+    inconclusive is repeated at twice the length, up to `longest`. The ends are confirmed at the longest: near capacity
+    a queue builds up slowly, and short trials pass too easily. `start`, `lowest` and `highest` are rates in requests/s.
     """
 
     start: float
@@ -105,7 +105,10 @@ class CapacitySearch:
     def length(self) -> int:
         """How many times the shortest trial's requests the next trial is to have."""
         rate = self.next_rate()
-        return 1 if rate is None else min(self.longest, 2 ** self._inconclusive(rate))
+        mine = [one for one in self.steps if one.rate == rate]
+        if any(one.verdict != "inconclusive" for one in mine):
+            return self.longest
+        return min(self.longest, 1 << len(mine))
 
     def observe(self, rate: float, verdict: Word, *, length: int = 1, quantile_s: float | None = None) -> None:
         """Take the verdict of a trial into account; at any rate, in any order.
@@ -175,9 +178,6 @@ class CapacitySearch:
         return any(
             one.rate == rate and one.verdict == "inconclusive" and one.length >= self.longest for one in self.steps
         )
-
-    def _inconclusive(self, rate: float) -> int:
-        return sum(one.rate == rate and one.verdict == "inconclusive" for one in self.steps)
 
     def _cliff(self, low: float, high: float) -> bool | None:
         before, after = (_median(one.quantile_s for one in self.steps if one.rate == rate) for rate in (low, high))

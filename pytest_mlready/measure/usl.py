@@ -18,6 +18,8 @@ Interval = tuple[float, float]
 
 _FEWEST_LOADS = 4
 _PARAMETERS = 3
+_TAIL = 0.8
+"""Part of the misses allowed that the percentiles may use: at 1, 95% intervals of eight loads cover 93.8% to 95.2%."""
 _LARGEST_SPREAD = 0.5
 """Relative; with one degree of freedom left a resample's error could be of any size."""
 _ACTIVE: tuple[tuple[int, ...], ...] = ((0,), (0, 1), (0, 2), (0, 1, 2))
@@ -135,8 +137,8 @@ def _intervals(n: Array, drawn: Array, confidence: float) -> tuple[Array, Array]
 def _percentiles(coefficients: Array, confidence: float) -> tuple[Array, Array]:
     # Draws, not values between two of them: one may be infinite.
     ordered = np.sort(_described(coefficients), axis=0)
-    last = ordered.shape[0] - 1
-    return ordered[math.floor((1 - confidence) / 2 * last)], ordered[math.ceil((1 + confidence) / 2 * last)]
+    last, tail = ordered.shape[0] - 1, _TAIL * (1 - confidence) / 2
+    return ordered[math.floor(tail * last)], ordered[math.ceil((1 - tail) * last)]
 
 
 def _check(n: Array, x: Array, confidence: float, resamples: int) -> None:

@@ -173,6 +173,19 @@ def test_undecided_rates_are_tried_longer_and_then_left() -> None:
     assert found.steps < 30
 
 
+def test_the_ends_are_confirmed_by_the_longest_trials() -> None:
+    tried: list[tuple[float, int]] = []
+
+    def recorded(rate: float, length: int) -> tuple[Word, float | None]:
+        tried.append((rate, length))
+        return sharp(100)(rate, length)
+
+    found = searched(recorded, 60)
+    for end in found.interval:
+        assert [length for rate, length in tried if rate == end] == [1, 4]
+    assert sum(length == 4 for _, length in tried) == 2
+
+
 def test_a_service_that_never_decides_ends_without_an_estimate() -> None:
     found = searched(lambda rate, length: ("inconclusive", None), 100, lowest=10, highest=1000)
     assert found.interval == (0, math.inf)
@@ -216,7 +229,7 @@ def test_verdicts_may_come_from_elsewhere() -> None:
 def test_capacity_of_a_queue() -> None:
     capacity, rng, missed, steps = M_D_4.capacity, np.random.default_rng(5), 0, 0
     for _ in range(30):
-        found = searched(trial(M_D_4, rng, 10_000), capacity * rng.uniform(0.1, 3))
+        found = searched(trial(M_D_4, rng, 5_000), capacity * rng.uniform(0.1, 3))
         missed += not (
             found.interval[0] <= capacity <= found.interval[1] and abs(found.estimate / capacity - 1) <= 0.05
         )

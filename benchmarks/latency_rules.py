@@ -1,0 +1,226 @@
+"""Error rates of the latency rules: `python benchmarks/latency_rules.py [--quick] [--json FILE] [--only RULE …]`.
+
+Simulated, seeded, in one process. Each row is a rule in a cell (a kind of latencies, right at the boundary of the rule,
+where wrong verdicts are most frequent), how often it was wrong, the upper bound of that rate's 95% interval (Clopper
+and Pearson), and the rate that is allowed. Rows of medians give requests instead.
+
+A target is missed where wrong verdicts are more frequent than allowed; with --quick, which runs too few to bound a
+rate, where they are so beyond chance (lower bound above the target). Exit 1 if one is missed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pytest_mlready.measure.clustering import clustering
+from pytest_mlready.measure.proportions import Word, lower_bound, upper_bound
+from pytest_mlready.measure.regression import compare_quantile
+from pytest_mlready.measure.sequential import log_evidence_above, log_evidence_below
+from pytest_mlready.measure.slo import _decide, judge_share
+from pytest_mlready.measure.usl import fit_usl
+from tests.unit.measure import test_regression as paired
+from tests.unit.measure.test_capacity import Queue, searched, trial
+from tests.unit.measure.test_slo_error_rates import LIMIT, RATE, frozen, independent
+
+Array = NDArray[np.float64]
+Rng = np.random.Generator
+Outcome = dict[str, bool]
+
+FULL, QUICK, SEED = 2000, 60, 20261121
+BUDGET, AT_MOST, ALPHA = 0.01, 0.05, 0.05
+LOADS = np.array([1.0, 2, 4, 8, 12, 16, 24, 32])
+ALLOWED = 1.2
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table; a rate's `value` and `upper`, or a median of requests."""
+
+    rule: str
+    cell: str
+    runs: int
+    errors: int
+    value: float
+    upper: float
+    target: float
+    missed: bool
+
+
+def main() -> int:
+    """Simulate all cells, print the table, and return 1 if a target is missed."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help=f"{QUICK} runs a cell instead of {FULL}")
+    parser.add_argument("--json", type=Path, help="also write every figure here")
+    parser.add_argument("--only", nargs="+", choices=list(RULES), default=list(RULES), help="these rules only")
+    options = parser.parse_args()
+    runs = QUICK if options.quick else FULL
+    print(f"{'rule':<34} {'cell':<46} {'runs':>5} {'errors':>6} {'rate':>7} {'upper':>7} {'target':>7}")
+    rows: list[Row] = []
+    for name in options.only:
+        began = time.monotonic()
+        for row in RULES[name](runs):
+            rows.append(row)
+            print(_line(row), flush=True)
+        print(f"  {name}: {time.monotonic() - began:.0f} s", file=sys.stderr)
+    if options.json:
+        options.json.write_text(json.dumps([asdict(row) for row in rows], indent=1))
+    missed = [f"missed: {row.rule}, {row.cell}" for row in rows if row.missed]
+    print("\n".join(missed) or "every target is met")
+    return int(bool(missed))
+
+
+def slo_verdicts(runs: int) -> Iterator[Row]:
+    """Looked at continuously, without a planned end: e-processes alone."""
+    stalls = "stalls of {} s, {} s long, a look every {}"
+    yield from _rates(
+        "SLO", "independent, 60 s, a look every 60", runs, partial(_slo_errors, partial(independent), 60, 0.05, 60)
+    )
+    for stall_s, seconds in ((0.3, 120), (0.1, 60)):
+        cell = stalls.format(stall_s, seconds, 120)
+        make = partial(frozen, stall_s=stall_s)
+        yield from _rates("SLO", cell, runs, partial(_slo_errors, make, seconds, stall_s, 120))
+    for share, word in ((0.3, "pass"), (2.0, "fail")):
+        rng = np.random.default_rng(SEED)
+        found = [_looked(independent(rng, 60, share * BUDGET), 0.0, 25) for _ in range(runs)]
+        needed = [n if said == word else np.inf for said, n in found]
+        median, wrong = float(np.median(needed)), sum(said not in (word, "inconclusive") for said, _ in found)
+        cell = f"independent, {share:g} times the allowed share"
+        yield Row(f"SLO: median requests to a {word}", cell, runs, wrong, median, median, 1000, median > 1000)
+
+
+def _slo_errors(
+    make: Callable[[Rng, float, float], Array], seconds: float, stall_s: float, every: int, rng: Rng
+) -> Outcome:
+    word, _ = _looked(make(rng, seconds, BUDGET), stall_s, every)
+    return {"false pass": word == "pass", "false fail": word == "fail"}
+
+
+def _looked(values: Array, stall_s: float, every: int) -> tuple[Word, int]:
+    """The first verdict and after how many requests, of looks at the run so far.
+
+    `judge_share` is asked only where its rule would decide, for its intervals and projections take ten times as long;
+    and the rule only where independent requests would (fewer effective requests are never more evidence: Jensen).
+    """
+    over, threshold = values > LIMIT, -math.log(ALPHA)
+    late = np.cumsum(over)
+    for n in range(every, values.size + 1, every):
+        k = int(late[n - 1])
+        if max(log_evidence_below(k, n, BUDGET), log_evidence_above(k, n, BUDGET)) < threshold:
+            continue
+        if _decide(k, n, clustering(over[:n]), BUDGET, ALPHA, planned=False) != "inconclusive":
+            seen = judge_share(
+                values[:n], LIMIT, duration_s=n / RATE, longest_stall_s=stall_s, budget=BUDGET, planned=False
+            )
+            if seen.verdict != "inconclusive":
+                return seen.verdict, n
+    return "inconclusive", values.size
+
+
+def capacity(runs: int) -> Iterator[Row]:
+    """Searches that start at 0.1 to 3 times the capacity of a queue, on virtual time; S is its service time."""
+    queues = (("M/D/4, p99 <= 5 S", Queue(0.01, 4, 0.05), 5000), ("M/D/1, p99 <= 30 S", Queue(0.01, 1, 0.3), 10_000))
+    for name, queue, requests in queues:
+        cell = f"{name}, trials of {requests}"
+        yield from _rates("capacity", cell, runs, partial(_capacity_errors, queue, queue.capacity, requests))
+
+
+def _capacity_errors(queue: Queue, truth: float, requests: int, rng: Rng) -> Outcome:
+    found = searched(trial(queue, rng, requests), truth * rng.uniform(0.1, 3))
+    low, high = found.interval
+    off = not abs(found.estimate / truth - 1) <= AT_MOST
+    return {"interval misses": not low <= truth <= high, "estimate off by > 5%": off}
+
+
+def regression(runs: int) -> Iterator[Row]:
+    """30 pairs of blocks of 0.5 s; the candidate exactly as much slower as allowed, then clearly not, and clearly."""
+    kinds = {
+        "independent": paired.independent,
+        "AR(1) .95": paired.autoregressive,
+        "stalls of 0.3 s every 10 s": paired.stalls,
+    }
+    for name, make in kinds.items():
+        yield from _rates("regression", name, runs, partial(_regression_errors, make))
+    for ratio, word in ((1.0, "no regression"), (1.5, "regression")):
+        yield from _rates(
+            "regression", f"independent, {ratio} of 1.2 times", runs // 4, partial(_undecided, ratio, word), 0.1
+        )
+
+
+def _regression_errors(make: Callable[[Rng, int], Array], rng: Rng) -> Outcome:
+    base, head = paired.interleaved(make(rng, 2 * 30 * 60), ALLOWED, size=60)
+    errors: Outcome = {}
+    for q in (0.5, 0.99):
+        word = compare_quantile(base, head, q, ALLOWED).verdict
+        errors[f"false flag p{100 * q:g}"] = word == "regression"
+        errors[f"false clear p{100 * q:g}"] = word == "no regression"
+    return errors
+
+
+def _undecided(ratio: float, word: str, rng: Rng) -> Outcome:
+    base, head = paired.interleaved(paired.independent(rng, 2 * 30 * 240), ratio, size=240)
+    return {f"p99 not “{word}”": compare_quantile(base, head, 0.99, ALLOWED).verdict != word}
+
+
+def usl(runs: int) -> Iterator[Row]:
+    """Eight loads from 1 to 32 clients; two-sided intervals said to cover 95%."""
+    for a, b, spread in ((0.03, 0.0015, 0.03), (0.03, 0.0015, 0.05), (0.05, 0.0, 0.03)):
+        yield from _rates("USL", f"a={a} b={b} noise {spread:.0%}", runs, partial(_usl_errors, a, b, spread), 0.06)
+
+
+def _usl_errors(a: float, b: float, spread: float, rng: Rng) -> Outcome:
+    exact = 100 * LOADS / (1 + a * (LOADS - 1) + b * LOADS * (LOADS - 1))
+    noise = 1 + spread * rng.standard_normal(LOADS.size)
+    fit = fit_usl(LOADS, exact * noise, resamples=500, seed=int(rng.integers(2**32)))
+    knee = float(np.sqrt((1 - a) / b)) if b else np.inf
+    peak = 100 * knee / (1 + a * (knee - 1) + b * knee * (knee - 1)) if b else 100 / a
+    truths = {
+        "contention": (a, fit.contention_interval),
+        "coherency": (b, fit.coherency_interval),
+        "knee": (knee, fit.knee_interval),
+        "peak": (peak, fit.peak_interval),
+    }
+    return {f"interval of {name}": not low <= value <= high for name, (value, (low, high)) in truths.items()}
+
+
+RULES: dict[str, Callable[[int], Iterator[Row]]] = {
+    "usl": usl,
+    "regression": regression,
+    "slo": slo_verdicts,
+    "capacity": capacity,
+}
+
+
+def _rates(rule: str, cell: str, runs: int, run: Callable[[Rng], Outcome], target: float = AT_MOST) -> Iterator[Row]:
+    """One row for each kind of error that a run can make."""
+    rng, errors = np.random.default_rng(SEED), Counter[str]()
+    for _ in range(runs):
+        errors.update({name: int(wrong) for name, wrong in run(rng).items()})
+    for name, count in errors.items():
+        upper, lower = upper_bound(count, runs, 0.025), lower_bound(count, runs, 0.025)
+        missed = (count / runs if runs >= FULL else lower) > target
+        yield Row(f"{rule}: {name}", cell, runs, count, count / runs, upper, target, missed)
+
+
+def _line(row: Row) -> str:
+    percent = row.target < 1
+    figures = [f"{one:>7.2%}" if percent else f"{one:>7.0f}" for one in (row.value, row.upper, row.target)]
+    mark = "  MISSED" if row.missed else ""
+    return f"{row.rule:<34} {row.cell:<46} {row.runs:>5} {row.errors:>6} {' '.join(figures)}{mark}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
