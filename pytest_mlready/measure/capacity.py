@@ -105,13 +105,12 @@ class CapacitySearch:
     def length(self) -> int:
         """How many times the shortest trial's requests the next trial is to have."""
         rate = self.next_rate()
-        mine = [one for one in self.steps if one.rate == rate]
-        if any(one.verdict != "inconclusive" for one in mine):
-            return self.longest
-        return min(self.longest, 1 << len(mine))
+        return 1 if rate is None else self._length(rate)
 
-    def observe(self, rate: float, verdict: Word, *, length: int = 1, quantile_s: float | None = None) -> None:
-        """Take the verdict of a trial into account; at any rate, in any order.
+    def observe(
+        self, rate: float, verdict: Word, *, length: int | None = None, quantile_s: float | None = None
+    ) -> None:
+        """Take the verdict of a trial into account; at any rate, in any order, of the length asked for unless given.
 
         Raises:
             ValueError: the rate is not positive and finite, or the verdict not one of the three.
@@ -120,7 +119,7 @@ class CapacitySearch:
             raise ValueError(f"a rate must be positive and finite, not {rate!r}")
         if verdict not in ("pass", "fail", "inconclusive"):
             raise ValueError(f"a verdict is pass, fail or inconclusive, not {verdict!r}")
-        self.steps.append(Step(rate, length, verdict, quantile_s))
+        self.steps.append(Step(rate, self._length(rate) if length is None else length, verdict, quantile_s))
 
     def result(self) -> Capacity:
         """What is known so far."""
@@ -173,6 +172,12 @@ class CapacitySearch:
         gap = max(((low, inside[0]), (inside[-1], high)), key=lambda one: one[1] / one[0])
         return math.sqrt(gap[0] * gap[1]) if gap[1] / gap[0] > 1 + _FINEST * self.tolerance else None
 
+    def _length(self, rate: float) -> int:
+        mine = [one for one in self.steps if one.rate == rate]
+        if any(one.verdict != "inconclusive" for one in mine):
+            return self.longest
+        return min(self.longest, 1 << len(mine))
+
     def _exhausted(self, rate: float) -> bool:
         """Whether the longest trial at a rate could not tell."""
         return any(
@@ -181,9 +186,9 @@ class CapacitySearch:
 
     def _cliff(self, low: float, high: float) -> bool | None:
         before, after = (_median(one.quantile_s for one in self.steps if one.rate == rate) for rate in (low, high))
-        if before is None or after is None or before == after:
-            return None if before is None or after is None else False
-        return after >= _CLIFF * before
+        if before is None or after is None:
+            return None
+        return after > before and after >= _CLIFF * before
 
 
 def _median(values: Iterable[float | None]) -> float | None:
