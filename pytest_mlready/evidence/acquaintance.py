@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_mlready.evidence.asking import predict
-from pytest_mlready.protocols.detect import learned
+from pytest_mlready.protocols.answer_keys import learned
 
 if TYPE_CHECKING:
     from pytest_mlready.records import Row

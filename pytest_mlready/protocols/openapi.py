@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ from pytest_mlready.protocols.bounds import BadDocument, check_bounds, entangled
 
 MAX_PROBLEMS = 50
 _METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
+_OPTION_DEPTH = 4
 _REF_HOPS = 20
 
 
@@ -106,15 +107,24 @@ class OpenAPI:
             node = self._at(reference)
         return {}
 
-    def words(self, node: object, word: str, depth: int = _REF_HOPS) -> Iterator[Any]:
-        """What a schema says by one word: itself, else the options that it combines, references followed."""
-        schema = self.resolved(node)
-        if word in schema:
-            yield schema[word]
-        elif depth > 0:
-            for options in (schema.get("allOf"), schema.get("anyOf"), schema.get("oneOf")):
-                for option in options if isinstance(options, list) else []:
-                    yield from self.words(option, word, depth - 1)
+    def options(self, schema: object, depth: int = 0) -> list[Mapping[str, Any]]:
+        """A schema's alternatives, references followed: itself, and what anyOf, oneOf and allOf hold."""
+        node = self.resolved(schema)
+        options = [node] if node else []
+        if depth < _OPTION_DEPTH:
+            for word in ("anyOf", "oneOf", "allOf"):
+                inner = node.get(word)
+                for one in inner[:20] if isinstance(inner, list) else []:
+                    options += self.options(one, depth + 1)
+        return options[:200]
+
+    def words(self, schema: object, word: str) -> Iterator[Any]:
+        """What a schema says by one word, itself or in one of its options."""
+        return (option[word] for option in self.options(schema) if word in option)
+
+    def properties(self, schema: object) -> Mapping[str, Any]:
+        """The properties of the first option that has some."""
+        return next((dict(one) for one in self.words(schema, "properties") if isinstance(one, Mapping)), {})
 
     def problems(self) -> list[str]:
         """What is wrong with the document by its specification, at most `MAX_PROBLEMS` sentences."""
@@ -185,6 +195,18 @@ class OpenAPI:
                 return None
             node = node.get(part.replace("~1", "/").replace("~0", "~"))
         return node
+
+
+def is_array(schema: Mapping[str, Any]) -> bool:
+    """Whether a schema is that of an array."""
+    kind = schema.get("type")
+    return kind == "array" or (isinstance(kind, list) and "array" in kind) or "prefixItems" in schema
+
+
+def first_of(mapping: Mapping[str, Any], names: Sequence[str]) -> str | None:
+    """The key of a mapping that comes first among `names`, in whatever case; None if it has none of them."""
+    lowered = {str(key).lower(): str(key) for key in mapping}
+    return next((lowered[name] for name in names if name in lowered), None)
 
 
 def _mapping(node: object) -> Mapping[str, Any]:

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
-from pytest_mlready.protocols.detect import BadDeclaration, DetectError, detect, learned, takes_names
+from pytest_mlready.protocols.answer_keys import learned
+from pytest_mlready.protocols.declared import BadDeclaration
+from pytest_mlready.protocols.detect import DetectError, detect, takes_names
 from pytest_mlready.protocols.json_mapping import JsonMapping
 from pytest_mlready.protocols.openapi import OpenAPI
 from pytest_mlready.protocols.paths import ROLES, BadPath, candidates, locate
