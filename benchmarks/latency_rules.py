@@ -154,6 +154,7 @@ def regression(runs: int) -> Iterator[Row]:
     }
     for name, make in kinds.items():
         yield from _rates("regression", name, runs, partial(_regression_errors, make))
+    yield from _rates("regression", "AR(1) .99, each version its own", runs, _remembering_errors)
     for ratio, word in ((1.0, "no regression"), (1.5, "regression")):
         yield from _rates(
             "regression", f"independent, {ratio} of 1.2 times", runs // 4, partial(_undecided, ratio, word), 0.1
@@ -161,7 +162,16 @@ def regression(runs: int) -> Iterator[Row]:
 
 
 def _regression_errors(make: Callable[[Rng, int], Array], rng: Rng) -> Outcome:
-    base, head = paired.interleaved(make(rng, 2 * 30 * 60), ALLOWED, size=60)
+    return _boundary_errors(*paired.interleaved(make(rng, 2 * 30 * 60), ALLOWED, size=60))
+
+
+def _remembering_errors(rng: Rng) -> Outcome:
+    """Blocks shorter than what either version remembers: the correlation is between pairs, not within."""
+    base, head = (paired.autoregressive(rng, 30 * 60, 0.99).reshape(30, 60) for _ in range(2))
+    return _boundary_errors(list(base), list(head * ALLOWED))
+
+
+def _boundary_errors(base: list[Array], head: list[Array]) -> Outcome:
     errors: Outcome = {}
     for q in (0.5, 0.99):
         word = compare_quantile(base, head, q, ALLOWED).verdict
