@@ -107,8 +107,8 @@ def compare_quantile(
     quantile of all: the share of each block above it, candidate's less baseline's, averages zero if r is right. That
     is a t-test on pairs of blocks, so requests within a block may depend on each other in any way; the interval holds
     the ratios it does not reject (a median test, Mood 1954, generalised to quantiles and to pairs). Where neighbouring
-    pairs are correlated, too, they count as fewer: a version that remembers must be measured for long against its
-    memory (20 times it, for wrong verdicts to stay below 5%; at 7 times they reach 9%).
+    pairs are correlated, too, they count as fewer. A version whose latencies drift must be measured for long against
+    its correlation time: 18 times it for wrong verdicts to stay at 5%; at 4 times they reach 9%.
 
     Raises:
         ValueError: fewer than 8 pairs, unequal numbers of blocks, an empty block, a time that is NaN or not positive,
