@@ -188,7 +188,7 @@ def _undecided(ratio: float, word: str, rng: Rng) -> Outcome:
 def usl(runs: int) -> Iterator[Row]:
     """Eight loads from 1 to 32 clients; two-sided intervals said to cover 95%."""
     for a, b, spread in ((0.03, 0.0015, 0.03), (0.03, 0.0015, 0.05), (0.05, 0.0, 0.03)):
-        yield from _rates("USL", f"a={a} b={b} noise {spread:.0%}", runs, partial(_usl_errors, a, b, spread), 0.06)
+        yield from _rates("USL", f"a={a} b={b} noise {spread:.0%}", runs, partial(_usl_errors, a, b, spread))
 
 
 def _usl_errors(a: float, b: float, spread: float, rng: Rng) -> Outcome:
