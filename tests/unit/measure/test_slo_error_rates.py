@@ -1,4 +1,4 @@
-"""How often the latency verdict is wrong, by seeded simulation (a small part of benchmarks/slo_verdicts.py)."""
+"""How often the latency verdict is wrong, by seeded simulation (a small part of benchmarks/latency_rules.py)."""
 
 from __future__ import annotations
 
