@@ -44,7 +44,8 @@ def gather(context: Context) -> BatchSizes:
         # A mix of two valid rows may be none: a service that compares columns refuses it, and any batch that holds it.
         known = [at for at, one in enumerate(before) if one.exchange.ok] or list(range(len(before)))
         route, shown, samples = context.target.mapping.batch_route, False, min(len(before), _samples(context))
-        for size in SIZES if route is not None else ():
+        # As many rows as columns, too: only such a batch looks the same when it is transposed by mistake.
+        for size in sorted({*SIZES, len(rows[0])}) if route is not None else ():
             if size > (cap or size) or (batches and time.monotonic() > until):
                 break
             drawn = rng.choices(known, k=size)
