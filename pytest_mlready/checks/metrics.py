@@ -91,6 +91,8 @@ def cardinality(counters: Counters, settings: Settings) -> Finding:
         f"{counters.invented_methods} invented methods"
     )
     measured = Measurement(len(new), "1", n=counters.distinct_inputs, limit=limit)
+    if counters.distinct_inputs + counters.unknown_paths + counters.invented_methods == 0:
+        return inconclusive("nothing that differs was asked: time was up, or everything was refused", measured)
     if len(new) > limit:
         name, count = Counter(name for name, _ in new).most_common(1)[0]
         label, values = _widest([key for key in new if key[0] == name])

@@ -156,6 +156,10 @@ class TestCardinality:
     def test_no_new_series_pass(self) -> None:
         assert metrics.cardinality(HEALTHY, CLAIMED).status is Status.PASS
 
+    def test_nothing_asked_proves_nothing(self) -> None:
+        mute = replace(HEALTHY, distinct_inputs=0, unknown_paths=0, invented_methods=0)
+        assert metrics.cardinality(mute, CLAIMED).status is Status.INCONCLUSIVE
+
     @pytest.mark.parametrize("label", ["prediction", "user"])
     def test_a_label_by_input_or_prediction_fails_and_is_named(self, label: str) -> None:
         found = metrics.cardinality(self.grown(label, 964), CLAIMED)
