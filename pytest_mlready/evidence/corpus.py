@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pytest_mlready.evidence.asking import ask_one, asked_of, decoded_one, predict
@@ -13,7 +13,7 @@ from pytest_mlready.evidence.generated_rows import Edits, generated
 from pytest_mlready.evidence.mixed_rows import Cell
 from pytest_mlready.evidence.odd_requests import odd_requests
 from pytest_mlready.evidence.shrinking import Patience, fewest, plainest
-from pytest_mlready.records import Answered, Corpus, Generated
+from pytest_mlready.records import Answered, Corpus, Exchange, Generated
 from pytest_mlready.records.corpus import MEMORY_EVERY
 from pytest_mlready.service.transport import Transport
 
@@ -51,11 +51,7 @@ def gather(context: Context) -> Corpus:
                 break
         if instance is not None and len(cases) % MEMORY_EVERY == 0:
             memory.append(instance.rss_bytes())
-        odd = (
-            tuple(odd_requests(context, transport, [one for one in cases if one.answered.exchange.ok]))
-            if not failing
-            else ()
-        )
+        odd = () if failing else _odd(context, transport, [one for one in cases if one.answered.exchange.ok])
         shrinker = _Shrinker(context, transport)
         shrunk = tuple(shrinker.shrunk(one) for one in failing)
         after = ask_one(context, 0, transport=transport)
@@ -66,6 +62,16 @@ def fails(answered: Answered) -> bool:
     """Whether an answer is a server error, none at all, or one with a 2xx status that cannot be read."""
     status = answered.exchange.status
     return status is None or status >= 500 or answered.problem is not None
+
+
+def _odd(context: Context, transport: Transport, answered: Sequence[Generated]) -> tuple[Exchange, ...]:
+    """Odd requests up to the first that gets no answer: others would wait for theirs, too."""
+    asked: list[Exchange] = []
+    for exchange in odd_requests(context, transport, answered):
+        asked.append(exchange)
+        if exchange.status is None:
+            break
+    return tuple(asked)
 
 
 class _Shrinker:

@@ -77,7 +77,7 @@ def gather(context: Context) -> Spellings:
                     shrunk.add(pair.kind)
                     pairs.append(asker.shrunk(variant, pair, patience))
                 pairs.append(pair)
-            if len(pairs) and at == 0 and asker.mapping.batch_route is not None:
+            if at == 0 and asker.mapping.batch_route is not None:
                 pairs += [asker.pair(variant) for variant in batch_variants(asker.mapping, context.rows)]
             if takes_names(context.target.openapi, asker.mapping, list(context.rows[0])):
                 pairs += [asker.pair(variant) for variant in named_variants(asker.mapping, context.rows[at])]
