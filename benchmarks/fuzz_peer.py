@@ -6,11 +6,11 @@ import json
 import os
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from fuzz_clients import Found, logged, serving
+
+from pytest_mlready.evidence.schemathesis_run import failures_of
 
 PEER_PATHS = "^/(predict|predict/batch|model/info|health)$"
 """What our fuzzing asks. The service has two dozen further operations, on which the peer would spend its time."""
@@ -39,16 +39,10 @@ def _failures(events: Path, began: float) -> tuple[dict[str, str], dict[str, flo
     moments: dict[str, float] = {}
     for line in events.read_bytes().splitlines() if events.exists() else []:
         event = json.loads(line)
-        for recorder, case, made in _checked(event.get("ScenarioFinished", {}).get("recorder", {})):
-            if made["status"] == "failure":
-                failure = made["failure_info"]["failure"]
-                cause = f"{failure['title']} ({recorder['label']})"
-                after = recorder["interactions"][case]["timestamp"] - began
-                red.setdefault(cause, failure["message"])
-                moments[cause] = min(after, moments.get(cause, after))
+        recorder = event.get("ScenarioFinished", {}).get("recorder", {})
+        for case, failure in failures_of(recorder):
+            cause = f"{failure['title']} ({recorder['label']})"
+            after = recorder["interactions"][case]["timestamp"] - began
+            red.setdefault(cause, failure["message"])
+            moments[cause] = min(after, moments.get(cause, after))
     return red, moments
-
-
-def _checked(recorder: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], str, Mapping[str, Any]]]:
-    for case, judged in recorder.get("checks", {}).items():
-        yield from ((recorder, case, made) for made in judged)

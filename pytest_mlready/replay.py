@@ -14,6 +14,7 @@ Holds = Literal[
     "survived",  # is answered or refused, without a server error, and can be read
     "well_formed",  # is answered with 2xx, strict JSON, as many predictions as rows
     "alike",  # is answered alike however often it is asked
+    "apart",  # no answer has the id of another request's
     "same",  # has in one place the answer that another request has in its own
     "vary",  # the answers of these requests are not all the same
     "ordered",  # the score of the first is at least that of the second

@@ -1,32 +1,20 @@
-"""`mlready.toml` as typed values; every error names the key, what was expected and the nearest known key."""
+"""`mlready.toml`: what may be declared in it, and what that must be."""
 
 from __future__ import annotations
 
-import dataclasses
 import datetime
-import difflib
-import re
 import tomllib
-import types
-import typing
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
-import msgspec
+from pytest_mlready.tables import SettingsError, converted, refuse_unknown
 
 Profile = Literal["smoke", "quick", "full"]
 Permission = Literal["fuzz", "load", "deploy", "kill"]
 PROFILES: tuple[Profile, ...] = ("smoke", "quick", "full")
 PERMISSIONS: tuple[Permission, ...] = ("fuzz", "load", "deploy", "kill")
-
-
-_Table = TypeVar("_Table")
-
-
-class SettingsError(ValueError):
-    """The configuration is wrong; the message says where, what was expected and what to do."""
 
 
 @dataclass(frozen=True)
@@ -218,51 +206,17 @@ def parse(plain: Mapping[str, Any], *, source: str, directory: Path) -> Settings
     """Turn a parsed TOML document into Settings. Raises SettingsError."""
     if "directory" in plain:
         raise SettingsError(f"{source}: unknown key 'directory'")
-    _refuse_unknown(plain, Settings, source, "")
+    refuse_unknown(plain, Settings, source, "")
     if "service" not in plain:
         raise SettingsError(f'{source}: [service] is missing; say `command = "…{{port}}…"` or `url = "http://…"`')
     for table, kind in (("waive", Waiver), ("attest", Attestation)):
         entries = plain.get(table)
         for name, entry in entries.items() if isinstance(entries, Mapping) else ():
-            _converted(entry, kind, source, f'{table}."{name}"')
-    settings = _converted({**plain, "directory": str(directory)}, Settings, source, "")
+            converted(entry, kind, source, f'{table}."{name}"')
+    settings = converted({**plain, "directory": str(directory)}, Settings, source, "")
     _check_service(settings.service, source)
     _check_numbers(settings, source)
     return settings
-
-
-def _converted(value: object, kind: type[_Table], source: str, place: str) -> _Table:
-    try:
-        return msgspec.convert(value, kind)
-    except msgspec.ValidationError as error:
-        what, _, key = str(error).partition(" - at `$")
-        key = key.strip("`.")
-        where = f"{place}.{key}".strip(".") or "top level"
-        for theirs, ours in _WORDS:
-            what = what.replace(theirs, ours)
-        raise SettingsError(f"{source}: {where}: {what}{_allowed(kind, key)}") from None
-
-
-_WORDS = (("Object missing required field", "missing key"), ("`object", "`table"), (" | null`", "`"))
-"""The converter speaks of JSON, the file of TOML."""
-
-
-def _allowed(kind: type, key: str) -> str:
-    """'; expected one of …' for a key with a closed set of values, which the converter does not name."""
-    hint: Any = kind
-    for name in re.findall(r"[A-Za-z_]\w*", key):
-        inner = _dataclass_in(hint)
-        hint = typing.get_type_hints(inner).get(name) if inner is not None else None
-    words = tuple(_literals(hint))
-    return f"; expected one of {', '.join(words)}" if words else ""
-
-
-def _literals(hint: Any) -> Iterator[str]:
-    for argument in typing.get_args(hint):
-        if isinstance(argument, str):
-            yield argument
-        else:
-            yield from _literals(argument)
 
 
 def _check_service(service: Service, source: str) -> None:
@@ -282,33 +236,3 @@ def _check_numbers(settings: Settings, source: str) -> None:
                 raise SettingsError(f"{source}: {name}.{key}: expected a number above 0, got {value}")
     if settings.latency is not None and settings.latency.error_rate >= 1:
         raise SettingsError(f"{source}: latency.error_rate: expected a share, not {settings.latency.error_rate}")
-
-
-def nearest(word: str, known: Collection[str]) -> str:
-    """'; did you mean X?' for the known word nearest to `word`, else a list of what is known."""
-    close = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
-    return f"; did you mean {close[0]!r}?" if close else f"; known: {', '.join(sorted(known))}"
-
-
-def _refuse_unknown(plain: Mapping[str, Any], schema: type, source: str, prefix: str) -> None:
-    hints = typing.get_type_hints(schema)
-    known = [one.name for one in dataclasses.fields(schema) if one.name != "directory"]
-    for key, value in plain.items():
-        if key not in known:
-            raise SettingsError(f"{source}: unknown key '{prefix}{key}'{nearest(key, known)}")
-        inner = _dataclass_in(hints[key])
-        if inner is None or not isinstance(value, Mapping):
-            continue
-        if typing.get_origin(hints[key]) is None or isinstance(hints[key], types.UnionType):
-            _refuse_unknown(value, inner, source, f"{prefix}{key}.")
-        else:
-            for name, entry in value.items():
-                if isinstance(entry, Mapping):
-                    _refuse_unknown(entry, inner, source, f'{prefix}{key}."{name}".')
-
-
-def _dataclass_in(hint: Any) -> type | None:
-    """The dataclass that a type names: itself, in a union with None, or as the values of a mapping."""
-    if isinstance(hint, type) and dataclasses.is_dataclass(hint):
-        return hint
-    return next((one for arg in typing.get_args(hint) if (one := _dataclass_in(arg))), None)

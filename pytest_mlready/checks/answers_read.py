@@ -25,13 +25,8 @@ def malformed(answered: Answered) -> str | None:
         exchange.json  # noqa: B018
     except NotStrictJSON as error:
         return f"the body is not strict JSON: {error}"
-    media, _, parameters = (exchange.header("Content-Type") or "").lower().replace(" ", "").partition(";")
-    if media != "application/json" and not media.endswith("+json"):
-        return f"the media type of a JSON answer is {media or 'missing'}"
-    if "charset=" in parameters and "utf-8" not in parameters and "utf8" not in parameters:
-        return f"JSON is UTF-8, and the answer says {parameters}"
-    if answered.problem is not None:
-        return answered.problem
+    if (what := exchange.media_fault or answered.problem) is not None:
+        return what
     wanted = max(1, len(answered.rows))
     if len(answered.predictions) != wanted:
         return f"{len(answered.predictions)} predictions for {wanted} rows"

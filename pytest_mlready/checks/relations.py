@@ -250,4 +250,5 @@ def _alone_and_together(batch_sizes: BatchSizes, batch: Answered, at: int) -> Re
 def _at_once(concurrency: Concurrency) -> Replay:
     """Every question by a connection of its own, for many rounds; each must always be answered alike."""
     requests = tuple(replays.request_of(one) for one in replays.distinct(concurrency.alone, concurrency.connections))
-    return Replay(requests, tuple(Expect("alike", (at,)) for at in range(len(requests))), rounds=ROUNDS, together=True)
+    alike = tuple(Expect("alike", (at,)) for at in range(len(requests)))
+    return Replay(requests, (*alike, Expect("apart", tuple(range(len(requests))))), rounds=ROUNDS, together=True)

@@ -8,7 +8,7 @@ import ssl
 import struct
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
@@ -68,23 +68,15 @@ IN_CHUNKS = Manner(
 TRICKLING = Manner("sent its body a few bytes at a time", listens="whole answer", pieces=8, seconds=0.3)
 
 
-@contextlib.contextmanager
-def stalled(target: Target, manner: Manner, path: str, body: bytes, deadline_s: float) -> Iterator[Exchange]:
-    """A client that sends its share and no more, until the block ends."""
-    headers = (*target.mapping.request_headers, ("Content-Length", str(len(body))))
-    sent = body[: int(len(body) * manner.share)]
-    case = f"a client that {manner.name}"
-    exchange = Exchange(case, "POST", path, None, (), b"", 0.0, "closed", headers, sent)
-    try:
-        with _connected(target, time.monotonic() + deadline_s, manner) as connection:
-            connection.sendall(_head(target, path, headers) + sent)
-            yield exchange
-    except OSError:
-        yield replace(exchange, failure="reset")
-
-
 def misbehave(target: Target, manner: Manner, path: str, body: bytes, deadline_s: float) -> Exchange:
     """Do what the manner says with a valid body, within the deadline, and record what was heard."""
+    with misbehaving(target, manner, path, body, deadline_s) as exchange:
+        return exchange
+
+
+@contextlib.contextmanager
+def misbehaving(target: Target, manner: Manner, path: str, body: bytes, deadline_s: float) -> Iterator[Exchange]:
+    """As `misbehave`; a client that stays keeps its connection until the block ends."""
     body = chunked(_pieces(body, manner.pieces)) if manner.chunked else body
     framing = ("Transfer-Encoding", "chunked") if manner.chunked else ("Content-Length", str(len(body) + manner.more))
     headers = (*target.mapping.request_headers, framing)
@@ -92,8 +84,9 @@ def misbehave(target: Target, manner: Manner, path: str, body: bytes, deadline_s
     parser = ResponseParser("POST", MAX_BODY)
     began = time.monotonic()
     failure: str | None = "closed"
-    try:
-        with _connected(target, began + deadline_s, manner) as connection:
+    with contextlib.ExitStack() as held:
+        try:
+            connection = held.enter_context(_connected(target, began + deadline_s, manner))
             connection.sendall(_head(target, path, headers))
             for piece in _pieces(sent, manner.pieces):
                 connection.sendall(piece)
@@ -103,17 +96,19 @@ def misbehave(target: Target, manner: Manner, path: str, body: bytes, deadline_s
             if manner.listens != "no":
                 _listen(connection, parser, began + deadline_s, whole=manner.listens == "whole answer")
             failure = None if parser.complete else "closed"
-    except TimeoutError:
-        failure = "deadline"
-    except OSError:
-        failure = "reset"
-    except (Malformed, Oversize):
-        failure = "malformed"
-    return Exchange(
-        f"a client that {manner.name}", "POST", path, parser.status if failure is None else None,
-        tuple(parser.headers), parser.body if failure is None else b"", time.monotonic() - began, failure,
-        headers, sent,
-    )  # fmt: skip
+        except TimeoutError:
+            failure = "deadline"
+        except OSError:
+            failure = "reset"
+        except (Malformed, Oversize):
+            failure = "malformed"
+        if not manner.stays:
+            held.close()
+        yield Exchange(
+            f"a client that {manner.name}", "POST", path, parser.status if failure is None else None,
+            tuple(parser.headers), parser.body if failure is None else b"", time.monotonic() - began, failure,
+            headers, sent,
+        )  # fmt: skip
 
 
 def _head(target: Target, path: str, headers: tuple[tuple[str, str], ...]) -> bytes:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_mlready.evidence.asking import ask_one, asked_of, decoded_one
-from pytest_mlready.evidence.rude_clients import ABRUPT, CROWD, STALLED, TRICKLING, Manner, misbehave, stalled
+from pytest_mlready.evidence.rude_clients import ABRUPT, CROWD, STALLED, TRICKLING, Manner, misbehave, misbehaving
 from pytest_mlready.evidence.store import GatherError
 from pytest_mlready.protocols.http1 import chunked
 from pytest_mlready.records import Answered, Exchange, Rude, Rudeness
@@ -48,12 +48,12 @@ def gather(context: Context) -> Rudeness:
         for manner in (*ABRUPT, TRICKLING, STALLED, CROWD):
             if not _hangs(rude) and (not manner.batch or context.target.mapping.batch_route is not None):
                 rude.append(_rude(context, canaries, manner))
-        chunked, size = (None, 0) if _hangs(rude) else _chunked(context, transport, canaries)
+        endless, size = (None, 0) if _hangs(rude) else _chunked(context, transport, canaries)
         for _ in range(ROUNDS - 1):
             for manner in ABRUPT:
-                if time.monotonic() < until and not _hangs([*rude, *([chunked] if chunked else [])]):
+                if time.monotonic() < until and not _hangs([*rude, *([endless] if endless else [])]):
                     rude += [] if manner.batch else [_rude(context, canaries, manner)]
-    return Rudeness(first, tuple(rude), chunked, size)
+    return Rudeness(first, tuple(rude), endless, size)
 
 
 class _Canaries:
@@ -96,14 +96,11 @@ def _rude(context: Context, canaries: _Canaries, manner: Manner) -> Rude:
     else:
         body, path = mapping.encode_row(context.rows[row]), mapping.predict_path
     deadline_s = DEADLINE_S if lawful else RUDE_DEADLINE_S
-    if manner.stays:
-        with stalled(context.target, manner, path, body, deadline_s) as exchange:
-            return Rude(manner.name, _short(exchange), canaries.after(), None, manner.how)
     for _ in range(manner.times - 1):
         misbehave(context.target, manner, path, body, deadline_s)
-    exchange = misbehave(context.target, manner, path, body, deadline_s)
-    answered = decoded_one(mapping, exchange, row) if lawful else None
-    return Rude(manner.name, _short(exchange), canaries.after(), answered, manner.how, manner.times)
+    with misbehaving(context.target, manner, path, body, deadline_s) as exchange:
+        answered = decoded_one(mapping, exchange, row) if lawful else None
+        return Rude(manner.name, _short(exchange), canaries.after(), answered, manner.how, manner.times)
 
 
 def _chunked(context: Context, transport: Transport, canaries: _Canaries) -> tuple[Rude | None, int]:

@@ -119,7 +119,7 @@ def _read(events: Path, problem: str | None) -> SchemathesisRun:
                 elif kind == "ScenarioFinished":
                     recorder = event["recorder"]
                     cases += len(recorder.get("cases", ()))
-                    for case, failure in _failures(recorder):
+                    for case, failure in failures_of(recorder):
                         title, message = clean(str(failure["title"]), 200), clean(str(failure["message"]))
                         shown = found.get((title, recorder["label"]))
                         if shown is None and len(found) < MOST_FAILURES:
@@ -128,7 +128,8 @@ def _read(events: Path, problem: str | None) -> SchemathesisRun:
     return SchemathesisRun(version, cases, tuple(found.values()), problem)
 
 
-def _failures(recorder: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def failures_of(recorder: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """What a scenario's recorder holds of failures: the id of the case, and title and message of each."""
     for case, judged in recorder.get("checks", {}).items():
         for one in judged:
             if one["status"] == "failure":

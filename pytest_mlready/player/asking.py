@@ -150,6 +150,7 @@ class Asker:
             if how.get("ends") == "half_close":
                 connection.shutdown(socket.SHUT_WR)
             if how.get("stays"):
+                self._staying.close()
                 self._staying = leaving.pop_all()
                 return None
             heard = None

@@ -30,6 +30,7 @@ class Predicted:
     probabilities: tuple[float, ...] | None
     version: str | None
     classes: tuple[str, ...] | None
+    request_id: str | None = None
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,8 @@ def decoded(mapping: JsonMapping, exchange: Exchange) -> Heard:
         named = one.probabilities if isinstance(one.probabilities, dict) else None
         probabilities = one.probabilities if named is None else tuple(named.values())
         version = one.version if one.version is not None else (None if unmapped is None else str(unmapped))
-        rows.append(Predicted(one.prediction, probabilities, version, None if named is None else tuple(named)))  # type: ignore[arg-type]
+        classes = None if named is None else tuple(named)
+        rows.append(Predicted(one.prediction, probabilities, version, classes, one.request_id))  # type: ignore[arg-type]
     return Heard(exchange, tuple(rows))
 
 
@@ -89,15 +91,12 @@ def well_formed(told: Mapping[str, Any], one: Sequence[Heard]) -> Judgement:
         exchange = each.exchange
         if not exchange.ok:
             return "must be answered with 2xx", each.became
-        media, _, told_of = (exchange.header("Content-Type") or "").lower().replace(" ", "").partition(";")
         try:
             body = exchange.json
         except NotStrictJSON as error:
             return "must be strict JSON", str(error)
-        if media != "application/json" and not media.endswith("+json"):
-            return "must have a JSON media type", media or "none"
-        if "charset=" in told_of and "utf-8" not in told_of and "utf8" not in told_of:
-            return "must be UTF-8", told_of
+        if exchange.media_fault is not None:
+            return "must call itself JSON", exchange.media_fault
         if each.problem or len(each.rows) != wanted:
             return f"must hold {wanted} predictions", each.problem or f"{len(each.rows)} predictions"
         if told.get("schema") is not None and (wrong := breaks(told["schema"], body)) is not None:
@@ -111,6 +110,15 @@ def alike(told: Mapping[str, Any], one: Sequence[Heard]) -> Judgement:
     asked = f"asked {len(one)} times, must be answered alike"
     share = f"{len(wrong)} of {len(one)} answers ({len(wrong) / len(one):.1%}) differ: {wrong[0]}" if wrong else None
     return asked, share
+
+
+def apart(told: Mapping[str, Any], *several: Sequence[Heard]) -> Judgement:
+    owner: dict[str, int] = {}
+    wrong = 0
+    for at, heard in enumerate(several):
+        for name in [row.request_id for one in heard for row in one.rows[:1]]:
+            wrong += name is not None and owner.setdefault(name, at) != at
+    return "no answer may have the id of another request's", f"{wrong} do" if wrong else None
 
 
 def same(told: Mapping[str, Any], one: Sequence[Heard], other: Sequence[Heard]) -> Judgement:
@@ -187,7 +195,21 @@ def steady(told: Mapping[str, Any], *several: Sequence[Heard]) -> Judgement:
 
 JUDGES: Mapping[str, Callable[..., Judgement]] = {
     one.__name__: one
-    for one in (refused, survived, well_formed, alike, same, vary, ordered, within, equals, faster, linear, steady)
+    for one in (
+        refused,
+        survived,
+        well_formed,
+        alike,
+        apart,
+        same,
+        vary,
+        ordered,
+        within,
+        equals,
+        faster,
+        linear,
+        steady,
+    )
 }
 
 

@@ -82,6 +82,16 @@ class Exchange:
         """The first value of a response header, whatever its case."""
         return next((value for key, value in self.headers if key.lower() == name.lower()), None)
 
+    @property
+    def media_fault(self) -> str | None:
+        """What is wrong with the Content-Type of an answer that is to be JSON: another type, or not UTF-8."""
+        media, _, parameters = (self.header("Content-Type") or "").lower().replace(" ", "").partition(";")
+        if media != "application/json" and not media.endswith("+json"):
+            return f"the media type of a JSON answer is {media or 'missing'}"
+        if "charset=" in parameters and "utf-8" not in parameters and "utf8" not in parameters:
+            return f"JSON is UTF-8, and the answer says {parameters}"
+        return None
+
     @cached_property
     def json(self) -> Any:
         """The answer's body as strict JSON. Raises NotStrictJSON."""

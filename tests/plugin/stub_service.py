@@ -90,6 +90,9 @@ class Stub:
         }
         return got.get(f"{method} {path.partition('?')[0]}", lambda: (404, {"detail": "no such route"}))()
 
+    def vanished(self) -> None:
+        """A client reset its connection."""
+
     def note(self, method: str, path: str, authorization: str) -> None:
         """Remember a request, in the log too."""
         self.requests.append((time.time(), method, path, authorization))
@@ -126,6 +129,7 @@ def server(stub: Stub, port: int = 0) -> ThreadingHTTPServer:
             try:
                 super().handle_one_request()
             except OSError:
+                stub.vanished()
                 self.close_connection = True
 
         def _serve(self) -> None:

@@ -228,9 +228,7 @@ class TestCanaryStable:
 
     def test_random_answers_are_left_to_deterministic(self) -> None:
         random = replace(HEALTHY, repeats=tuple(answered(row, label + 1) for row, label in ROWS.items()))
-        assert canary_stable(bad_items(item("text", after=(answered(0, 5),))), random).status is (
-            Status.INCONCLUSIVE
-        )
+        assert canary_stable(bad_items(item("text", after=(answered(0, 5),))), random).status is (Status.INCONCLUSIVE)
 
     def test_malformed_answers_are_left_to_well_formed_answers(self) -> None:
         malformed = Answered(exchange(body={}), (0,), problem="no prediction")

@@ -10,7 +10,8 @@ from pytest import mark, raises
 
 from pytest_mlready.inputs import MIN_ROWS, read_rows
 from pytest_mlready.records import Row
-from pytest_mlready.settings import SettingsError, parse
+from pytest_mlready.settings import parse
+from pytest_mlready.tables import SettingsError
 
 
 def rows(directory: Path, content: str | bytes, name: str = "rows.csv", **inputs: Any) -> tuple[Row, ...]:

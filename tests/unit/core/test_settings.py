@@ -7,7 +7,8 @@ from pathlib import Path
 
 from pytest import mark, raises
 
-from pytest_mlready.settings import PERMISSIONS, Settings, SettingsError, Waiver, load, nearest
+from pytest_mlready.settings import PERMISSIONS, Settings, Waiver, load
+from pytest_mlready.tables import SettingsError, nearest
 
 SERVICE = '[service]\nurl = "http://127.0.0.1:1"\n'
 COMMAND = '[service]\ncommand = "serve --port {port}"\n'

@@ -14,7 +14,7 @@ import pytest
 from pytest_mlready.checks.rudeness import survives_rudeness
 from pytest_mlready.evidence import rudeness
 from pytest_mlready.evidence.context import Context
-from pytest_mlready.evidence.rude_clients import ABRUPT, CROWD, STALLED, TRICKLING, Manner, misbehave
+from pytest_mlready.evidence.rude_clients import ABRUPT, CROWD, STALLED, TRICKLING, Manner, misbehave, misbehaving
 from pytest_mlready.evidence.store import GatherError
 from pytest_mlready.finding import Status
 from pytest_mlready.protocols.http1 import chunked
@@ -55,6 +55,19 @@ class Dirty(Stub):
     def answer(self, method: str, path: str, body: bytes) -> tuple[int, object]:
         whole, self.left = self.left + body, b"" if not body or body.endswith(b"}") else body
         return super().answer(method, path, whole)
+
+
+@dataclass
+class Places(Stub):
+    """Who vanishes takes one of twenty places with him."""
+
+    taken: int = 0
+
+    def vanished(self) -> None:
+        self.taken += 1
+
+    def answer(self, method: str, path: str, body: bytes) -> tuple[int, object]:
+        return (503, {}) if self.taken > 20 else super().answer(method, path, body)
 
 
 @contextmanager
@@ -171,3 +184,17 @@ def test_half_a_body_really_reaches_the_service() -> None:
     with serving(stub) as context:
         misbehave(context.target, ABRUPT[1], "/predict", BATCHED.encode_row(ROWS[0]), 1.0)
         assert waited(lambda: len(stub.requests) == 1)
+
+
+def test_a_client_that_stays_holds_its_connection_while_others_ask() -> None:
+    stub = Stub()
+    with serving(stub) as context:
+        with misbehaving(context.target, STALLED, "/predict", BATCHED.encode_row(ROWS[0]), 1.0):
+            assert context.target.transport().request("health", "GET", "/health").ok
+            assert [path for _, _, path, _ in stub.requests] == ["/health"]
+        assert waited(lambda: len(stub.requests) == 2)  # its half of a body, once it has left
+
+
+def test_a_crowd_takes_every_place() -> None:
+    found = survives_rudeness(gathered(Places()), CAPPED)
+    assert (found.status, "after 30 clients that each vanished" in found.summary) == (Status.FAIL, True), found.summary

@@ -20,7 +20,7 @@ from pytest_mlready.protocols.json_mapping import JsonMapping
 from pytest_mlready.replay import Expect, Holds, Replay, Request
 from pytest_mlready.report import replay_files
 
-MAPPING = JsonMapping(batch_path="/batch", probabilities_key="probabilities").describe()
+MAPPING = JsonMapping(batch_path="/batch", probabilities_key="probabilities", request_id_key="request_id").describe()
 JSON = (("Content-Type", "application/json"),)
 SCHEMA = {
     "properties": {"prediction": {"type": "integer"}, "extra": {"$ref": "#/$defs/E"}},
@@ -97,6 +97,12 @@ TWO = Request("a batch", "POST", "/batch", JSON, json.dumps({"instances": [[7], 
             ("same", (0, 1), {"rows": (0, 0)}),
             lambda n, b, h: predicted(b) if "features" in b else (200, {"predictions": [3, 7]}),
             lambda n, b, h: predicted(b) if "features" in b else (200, {"predictions": [7, 3]}),
+        ),
+        (
+            (one(1), one(2)),
+            ("apart", (0, 1), {}),
+            lambda n, b, h: predicted(b, request_id="the last one's"),
+            lambda n, b, h: predicted(b, request_id=f"{n}"),
         ),
         (
             (one(1), one(2)),
