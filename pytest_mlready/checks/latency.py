@@ -33,7 +33,7 @@ def sustained_rate(steady_load: LoadRun, settings: Settings) -> Finding:
     Below the arrival rate a queue grows without end: latency then says how long the test was, not how fast the
     service is.
     """
-    latency = _declared(settings)
+    latency = declared(settings)
     missing, n = unheld(steady_load, GRACE_S + latency.p99_ms / 1000)
     verdict = judge_rate(missing, n, 1 - ACHIEVED)
     achieved = steady_load.rate * (1 - verdict.rate)
@@ -61,7 +61,7 @@ def error_rate(steady_load: LoadRun, settings: Settings) -> Finding:
     An error budget is a promise to callers; a run without errors proves only that the rate is below 3 divided by the
     number of requests.
     """
-    latency = _declared(settings)
+    latency = declared(settings)
     counted: dict[str, int] = {}
     for one in steady_load.classes:
         for word, count in (*one.statuses.items(), *one.failures.items()):
@@ -95,17 +95,17 @@ def p99(steady_load: LoadRun, settings: Settings) -> Finding:
     Users wait from the moment they ask: a client that sends the next request only after the last answer never sees
     the queue, and reports a p99 that is a third of theirs.
     """
-    latency = _declared(settings)
+    latency = declared(settings)
     limit_s = latency.p99_ms / 1000
     response = _judged(steady_load, "response_s", limit_s)
     if not response.size:
         return inconclusive("no request was answered: see latency.error_rate")
     seen = _judge(response, steady_load, latency)
     measured = _measurement(seen, limit_s)
-    what = f"p99 at {steady_load.rate:g} req/s {_ms(seen.quantile_s)}: {seen.reason}"
+    what = f"p99 at {steady_load.rate:g} req/s {ms(seen.quantile_s)}: {seen.reason}"
     details = (
-        f"95% interval of p99 [{_ms(seen.quantile_interval_s[0])}, {_ms(seen.quantile_interval_s[1])}]",
-        f"a stall of {_ms(seen.unseen_stall_s)}, as frequent as the budget allows, could have stayed out of this run",
+        f"95% interval of p99 [{ms(seen.quantile_interval_s[0])}, {ms(seen.quantile_interval_s[1])}]",
+        f"a stall of {ms(seen.unseen_stall_s)}, as frequent as the budget allows, could have stayed out of this run",
     )
     if seen.verdict == "pass":
         return passed(what, measured, details=details)
@@ -121,7 +121,7 @@ def p99(steady_load: LoadRun, settings: Settings) -> Finding:
         return failed(what, measured, details=details)
     if _judge(_judged(steady_load, "service_s", limit_s), steady_load, latency).verdict == "fail":
         return failed(f"{what}, and so from when they were sent", measured, details=details)
-    late = _ms(steady_load.generator.lateness_p99_s)
+    late = ms(steady_load.generator.lateness_p99_s)
     return inconclusive(
         f"{what}, but requests were sent late ({late}) and fast from then on", measured, details=details
     )
@@ -142,7 +142,7 @@ def health_under_load(saturation: Saturation, settings: Settings) -> Finding:
     Judged is the share of answers over the limit against 10%, by exact bounds: client and server share this machine,
     so that single answers are late on a healthy service, while predictions on the event loop delay them all.
     """
-    limit_s = _declared(settings).health_ms / 1000
+    limit_s = declared(settings).health_ms / 1000
     roles = dict.fromkeys(probe.role for probe in saturation.busy)
     judged = [(role, _over(role, saturation.busy, limit_s)) for role in roles]
     judged.sort(key=lambda one: -one[1].rate)
@@ -153,20 +153,20 @@ def health_under_load(saturation: Saturation, settings: Settings) -> Finding:
     p90, late = quantile([one.took_s for one in mine], 0.9), quantile([one.late_s for one in mine], 0.5)
     measured = Measurement(p90, "s", n=worst.n, limit=limit_s)
     bad = dict.fromkeys(one.outcome for one in mine if not _fine(one))
-    what = f"{mine[0].path}: {worst.k} of {worst.n} answers over {limit_s * 1000:g} ms or not 2xx, p90 {_ms(p90)}"
+    what = f"{mine[0].path}: {worst.k} of {worst.n} answers over {limit_s * 1000:g} ms or not 2xx, p90 {ms(p90)}"
     what += f" ({', '.join(bad)})" if bad else ""
     details = (f"{saturation.completed} predictions meanwhile, {saturation.connections} at once",)
     if all(verdict.verdict == "pass" for _, verdict in judged):
         return passed(what, measured, details=details)
     if late > limit_s / 4:
-        return inconclusive(f"{what}; but we asked late ourselves (median {_ms(late)})", measured, details=details)
+        return inconclusive(f"{what}; but we asked late ourselves (median {ms(late)})", measured, details=details)
     if worst.verdict == "fail":
         return failed(what, measured, details=details)
     needed = max((verdict.n_needed or 0 for _, verdict in judged), default=0)
     return inconclusive(f"{what}: {needed or 'more'} answers would decide", measured, details=details)
 
 
-def _declared(settings: Settings) -> Latency:
+def declared(settings: Settings) -> Latency:
     """The `[latency]` table, which is claimed wherever these checks are made."""
     return settings.latency if settings.latency is not None else Latency(rate=math.inf, p99_ms=math.inf)
 
@@ -211,5 +211,6 @@ def _fine(probe: HealthProbe) -> bool:
     return probe.outcome.startswith("2") or (probe.role == "ready" and probe.outcome == "503")
 
 
-def _ms(seconds: float) -> str:
+def ms(seconds: float) -> str:
+    """A time in milliseconds, for people."""
     return f"{seconds * 1000:.3g} ms" if math.isfinite(seconds) else "unbounded"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import signal
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -16,18 +17,30 @@ from reference_service.model.predictor import Answer, SklearnPredictor
 from tests.defects.planting import defect
 
 
-# In the whole quick profile the queue behind a sleeping call may also be missed by readiness.
-@defect("latency.p99", also={"latency.health_under_load"})
+@defect("latency.p99")
 def one_call_in_fifty_sleeps(components: Components) -> Components:
-    """2% of the calls take 0.3 s longer, as with a collector of garbage or a remote look-up. MLOps handbook."""
+    """2% of the calls take 0.3 s longer, as with a remote look-up that misses its cache. MLOps handbook."""
 
-    class Sleepy(SklearnPredictor):
-        def predict(self, snapshot: Snapshot, rows: Sequence[Row]) -> list[Answer]:
+    class Sleepy(Batcher):
+        async def submit(self, snapshot: Snapshot, rows: Sequence[Row], urgent: bool = False) -> list[Answer]:
             if random.random() < 0.02:
-                time.sleep(0.3)
-            return super().predict(snapshot, rows)
+                await asyncio.sleep(0.3)
+            return await super().submit(snapshot, rows, urgent)
 
-    return replace(components, predictor=Sleepy())
+    return replace(components, batcher=Sleepy(components.predictor, components.telemetry, components.settings.limits))
+
+
+# Who comes in the first 50 ms of a freeze waits longer than the p99 may be; probes that come then are late, too.
+@defect("latency.stalls_seen", also={"latency.p99", "latency.health_under_load"})
+def everything_stops_for_a_moment_every_two_seconds(components: Components) -> Components:
+    """A collector of garbage stops the process for 0.3 s every 2 s."""
+
+    def collect(*_: object) -> None:
+        time.sleep(0.3)
+
+    signal.signal(signal.SIGALRM, collect)
+    signal.setitimer(signal.ITIMER_REAL, 2.0, 2.0)
+    return components
 
 
 @defect("latency.error_rate")

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from pytest_mlready.checks import harness, latency
+from pytest_mlready.checks.latency_stalls import stalls_seen
 from pytest_mlready.finding import Status
 from pytest_mlready.records import Generator, HealthProbe, LoadRun, RequestClass, Saturation
 from tests.unit.records_made import settings
@@ -67,7 +68,7 @@ def queue(capacity: float) -> np.ndarray[Any, Any]:
 HELD, ERRORS, P99 = latency.sustained_rate, latency.error_rate, latency.p99
 
 
-@pytest.mark.parametrize("check", [HELD, ERRORS, P99, harness.generator_headroom])
+@pytest.mark.parametrize("check", [HELD, ERRORS, P99, stalls_seen, harness.generator_headroom])
 def test_a_healthy_run_passes_everything(check: Any) -> None:
     assert check(run(), SLO).status is Status.PASS
 
@@ -101,7 +102,7 @@ def test_a_defect_reddens_its_own_check_first(sick: LoadRun, expected: dict[str,
     assert found == {**healthy, **expected}
 
 
-@pytest.mark.parametrize("check", [HELD, ERRORS, P99])
+@pytest.mark.parametrize("check", [HELD, ERRORS, P99, stalls_seen])
 @pytest.mark.parametrize("sick", [run(0.6, generator=STARVED), run(queue(60), every(9, 500, 200), generator=STARVED)])
 def test_a_starved_generator_never_fails_a_service(check: Any, sick: LoadRun) -> None:
     assert check(sick, SLO).status in {Status.PASS, Status.INCONCLUSIVE}
@@ -135,6 +136,39 @@ class TestP99:
         measured = P99(run(every(20, 0.4, 0.005)), SLO).measurement
         assert measured is not None
         assert (measured.value, measured.limit, measured.n) == (0.4, 0.25, COUNT)
+
+
+def frozen(*begins: float, seconds: float = 0.3) -> np.ndarray[Any, Any]:
+    """Response times where the service stands still from these moments on."""
+    due = np.arange(COUNT) / RATE
+    waits = [np.where((due >= begin) & (due < begin + seconds), begin + seconds - due, 0.0) for begin in begins]
+    return np.maximum(0.005, np.max(waits, axis=0))
+
+
+class TestStalls:
+    def test_freezes_that_come_again_and_again_fail(self) -> None:
+        found = stalls_seen(run(frozen(*range(2, 26, 2))), SLO)
+        assert found.status is Status.FAIL
+        assert found.summary.startswith("12 freezes longer than 250 ms in 26 s, 13.")
+
+    def test_one_alone_is_said_and_is_no_verdict(self) -> None:
+        found = stalls_seen(run(frozen(9)), SLO)
+        assert (found.status, found.summary[:31]) == (Status.PASS, "1 freeze longer than 250 ms in ")
+
+    def test_two_may_be_chance(self) -> None:
+        found = stalls_seen(run(frozen(9, 20)), SLO)
+        assert (found.status, found.summary[-15:]) == (Status.INCONCLUSIVE, "too few to tell")
+
+    def test_a_starved_generator_says_nothing_of_them(self) -> None:
+        found = stalls_seen(run(frozen(*range(2, 26, 2)), generator=STARVED), SLO)
+        assert (found.status, "trouble of its own" in found.summary) == (Status.INCONCLUSIVE, True)
+
+    def test_a_run_too_short_for_rare_ones_says_how_long_it_takes(self) -> None:
+        found = stalls_seen(run(), settings(latency={"rate": RATE, "p99_ms": 250, "longest_stall_s": 0.2}))
+        assert (found.status, "rare ones of 200 ms need 60 s" in found.summary) == (Status.INCONCLUSIVE, True)
+
+    def test_nothing_answered_is_left_to_the_error_rate(self) -> None:
+        assert "latency.error_rate" in stalls_seen(run(0.005, 0), SLO).summary
 
 
 class TestErrorRate:
