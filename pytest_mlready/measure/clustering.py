@@ -8,7 +8,7 @@ them may be three events. Bounds that assume independence are then far too narro
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,8 +23,9 @@ _SUSPICION = 0.01
 class Clustering:
     """What a series says about its bursts.
 
-    `design_effect` is the variance of the count relative to independent events (Kish 1965), `block` the block length
-    in requests that showed it (1: no sign of clustering), `largest` the most events seen in one block.
+    `design_effect` is the variance of the count relative to independent events (Kish 1965), at least the longest run of
+    events one after the other; `block` the block length in requests that showed it (1: no sign of clustering),
+    `largest` the most events seen in one block.
     """
 
     design_effect: float = 1.0
@@ -54,7 +55,15 @@ def clustering(events: NDArray[np.bool_]) -> Clustering:
             if index > found.design_effect and float(special.chdtrc(freedom, index * freedom)) < _SUSPICION:
                 found = Clustering(index, block, int(counts.max()))
         block *= 2
-    return found
+    if found.block == 1:
+        return found
+    # A burst that is longer than the block that showed it is still one event.
+    return replace(found, design_effect=max(found.design_effect, float(_longest_run(events))))
+
+
+def _longest_run(events: NDArray[np.bool_]) -> int:
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], events, [False]]).astype(np.int8)))
+    return int((edges[1::2] - edges[::2]).max())
 
 
 def share_bounds(k: float, n: float, seen: Clustering, alpha: float) -> tuple[float, float]:

@@ -27,6 +27,10 @@ def starved(run: LoadRun, limit_s: float) -> str | None:
     generator = run.generator
     if offered == 0:
         return "nothing was offered"
+    queued = int(np.sum(run.series.get("queued", ())))
+    if queued and generator.connections < run.rate * limit_s:
+        # By Little's law, so many are in flight at a service that answers all just within the limit.
+        return f"{queued} requests waited for one of its own {generator.connections} connections"
     if dropped or sent < ACHIEVED * offered:
         return f"{offered - sent} of {offered} requests were never sent"
     if generator.lateness_p50_s > max(SMALLEST_S, 0.02 * limit_s):

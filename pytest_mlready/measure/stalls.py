@@ -11,7 +11,7 @@ from scipy import special
 Array = NDArray[np.float64]
 
 _WAITING = 3
-"""Requests that must have been sent, and be waiting, while nobody was answered: one or two may be slow by themselves."""
+"""Requests that must wait, sent while nobody was answered: one or two may be slow by themselves."""
 
 
 @dataclass(frozen=True)
@@ -41,9 +41,9 @@ def stalls(
     """Find the spans longer than `threshold_s` in which nobody was answered although requests waited.
 
     `sent_s` and `done_s` (seconds, shape (n,)) say when each request was really sent and when it ended, `answered`
-    whether by an answer. Requests that a client sends only at the end of a span show that the client itself stood still:
-    so at least three must have been sent while half of the threshold was still to come. A service whose usual time of
-    answering is longer than half of the threshold is given twice that time.
+    whether by an answer. Requests that a client sends only at the end of a span show that the client itself stood
+    still: so at least three must have been sent while half of the threshold was still to come. A service whose usual
+    time of answering is longer than half of the threshold is given twice that time.
     """
     sent, done = np.asarray(sent_s, dtype=np.float64), np.asarray(done_s, dtype=np.float64)
     by_answer = np.asarray(answered, dtype=np.bool_)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import ssl
+import errno
 import time
 from dataclasses import dataclass
 from functools import cache
@@ -15,6 +15,9 @@ import gevent.ssl
 from pytest_mlready.protocols.http1 import Malformed, Oversize, ResponseParser
 
 _READ = 65_536
+UNSENT = "unsent"
+"""What became of a request for which this machine had no socket: nothing that the service could have done."""
+_EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.EADDRNOTAVAIL, errno.ENOBUFS, errno.ENOMEM}
 
 
 @dataclass(frozen=True)
@@ -69,7 +72,7 @@ class Connection:
         used before ends without a single byte, the request goes once more over a new one.
 
         Raises:
-            Failed: refused, reset, closed, deadline, oversize or malformed.
+            Failed: refused, reset, closed, deadline, oversize, malformed or unsent.
         """
         deadline = time.monotonic() + self._timeout_s
         try:
@@ -122,8 +125,8 @@ class Connection:
                 raw = _tls().wrap_socket(raw, server_hostname=origin.host)
         except TimeoutError:
             raise Failed("deadline") from None
-        except (OSError, ssl.SSLError):
-            raise Failed("refused") from None
+        except OSError as error:
+            raise Failed(UNSENT if error.errno in _EXHAUSTED else "refused") from None
         self._socket = raw
 
     def _send_and_read(self, parser: ResponseParser, request: bytes, deadline: float) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import gevent
 
-from pytest_mlready.openloop.connection import Connection, Failed, Origin
+from pytest_mlready.openloop.connection import UNSENT, Connection, Failed, Origin
 from pytest_mlready.openloop.executor import Executor
 from pytest_mlready.openloop.plan import Kind, Plan, Request
 from pytest_mlready.openloop.recording import Recording
@@ -95,6 +95,9 @@ class _Traffic:
         try:
             answer = connection.exchange(message.request.method, message.data)
         except Failed as failed:
+            if failed.word == UNSENT:
+                self.drop(index)
+                return
             done_s, problem = time.monotonic() - self.start, failed
             self.recording.failed(index, sent_s, done_s, failed.word)
         else:

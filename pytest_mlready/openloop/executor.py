@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 import gevent
 from gevent import Greenlet
 
 from pytest_mlready.openloop.timer import timer
 
-Place = TypeVar("Place")
+
+class Closable(Protocol):
+    """What can be given back."""
+
+    def close(self) -> None: ...
+
+
+Place = TypeVar("Place", bound=Closable)
 
 _POLL_S = 0.002
 
@@ -91,18 +99,19 @@ class Executor(Generic[Place]):
         self.most_in_flight = max(self.most_in_flight, self._in_flight)
 
     def _work(self, index: int) -> None:
-        place, mine = self._open_place(), gevent.getcurrent()
-        while True:
-            try:
-                self._send(place, index)
-            except Exception as error:
-                self._broken = error
-            if self._waiting:
-                index = self._waiting.popleft()
-                continue
-            self._in_flight -= 1
-            self._idle.append(mine)
-            index = self._hub.switch()
+        mine = gevent.getcurrent()
+        with contextlib.closing(self._open_place()) as place:
+            while True:
+                try:
+                    self._send(place, index)
+                except Exception as error:
+                    self._broken = error
+                if self._waiting:
+                    index = self._waiting.popleft()
+                    continue
+                self._in_flight -= 1
+                self._idle.append(mine)
+                index = self._hub.switch()
 
     def _drain(self, drop: Callable[[int], None], until: float) -> None:
         while self._in_flight:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from pytest_mlready.measure.generator import starved
 from pytest_mlready.openloop.plan import Kind, Plan, Request
 from pytest_mlready.openloop.process import run
 from pytest_mlready.records import LoadRun
@@ -65,6 +67,20 @@ def test_beyond_the_backlog_requests_are_dropped_and_counted(server: Server, tmp
     assert health.dropped > 100
     assert health.offered == health.sent + health.dropped
     assert (load.series["status"] == -1).sum() == health.dropped
+
+
+def test_what_finds_no_socket_on_this_machine_was_never_sent(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few = tmp_path / "python_with_few_descriptors"
+    few.write_text(f'#!/bin/sh\nulimit -n 40\nexec {sys.executable} "$@"\n')
+    few.chmod(0o755)
+    url = server("slow")
+    monkeypatch.setattr(sys, "executable", str(few))
+    load = run(replace(plan_of(url, tmp_path, 600, 1), warmup_s=0))
+    (health,) = load.classes
+    assert (health.failures, health.dropped > 50) == ({}, True)
+    assert "never sent" in (starved(load, 0.25) or "")
 
 
 @pytest.mark.parametrize("mode", ["count", "idle"])
