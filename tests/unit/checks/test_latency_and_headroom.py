@@ -141,8 +141,11 @@ class TestP99:
 def frozen(*begins: float, seconds: float = 0.3) -> np.ndarray[Any, Any]:
     """Response times where the service stands still from these moments on."""
     due = np.arange(COUNT) / RATE
-    waits = [np.where((due >= begin) & (due < begin + seconds), begin + seconds - due, 0.0) for begin in begins]
-    return np.maximum(0.005, np.max(waits, axis=0))
+    response = np.full(COUNT, 0.005)
+    for begin in begins:
+        inside = (due >= begin) & (due < begin + seconds)
+        response[inside] = begin + seconds - due[inside]
+    return response
 
 
 class TestStalls:
