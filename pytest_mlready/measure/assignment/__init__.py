@@ -1,0 +1,1 @@
+"""Assignment functions, recomputed: who is in which variant of a declared experiment."""
