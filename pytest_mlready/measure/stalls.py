@@ -40,13 +40,14 @@ def stalls(
 ) -> Stalls:
     """Find the spans longer than `threshold_s` in which nobody was answered although requests waited.
 
-    `sent_s` and `done_s` (seconds, shape (n,)) say when each request was really sent and when it ended, `answered`
-    whether by an answer. Requests that a client sends only at the end of a span show that the client itself stood
-    still: so at least three must have been sent while half of the threshold was still to come. A service whose usual
-    time of answering is longer than half of the threshold is given twice that time.
+    `sent_s` and `done_s` (seconds, shape (n,)) say when each request was really sent (`inf`: never) and when it ended,
+    `answered` whether by an answer. Requests that a client sends only at the end of a span show that the client itself
+    stood still: so at least three must have been sent while half of the threshold was still to come. A service whose
+    usual time of answering is longer than half of the threshold is given twice that time.
     """
-    sent, done = np.asarray(sent_s, dtype=np.float64), np.asarray(done_s, dtype=np.float64)
-    by_answer = np.asarray(answered, dtype=np.bool_)
+    was_sent = np.isfinite(np.asarray(sent_s, dtype=np.float64))
+    sent, done = np.asarray(sent_s, dtype=np.float64)[was_sent], np.asarray(done_s, dtype=np.float64)[was_sent]
+    by_answer = np.asarray(answered, dtype=np.bool_)[was_sent]
     if by_answer.any():
         threshold_s = max(threshold_s, 2 * float(np.median((done - sent)[by_answer])))
     waited = done - sent >= threshold_s / 2

@@ -78,6 +78,11 @@ def test_refusals_at_once_are_no_waiting() -> None:
     assert found.lengths_s == ()
 
 
+def test_requests_that_were_never_sent_say_nothing() -> None:
+    sent = np.where(DUE > 10, np.inf, DUE)
+    assert seen(sent, sent + 0.005).longest_s == 0.0
+
+
 def test_no_request_at_all() -> None:
     nothing = np.empty(0)
     assert stalls(nothing, nothing, nothing, threshold_s=0.25, duration_s=1.0).lengths_s == ()
