@@ -1,0 +1,160 @@
+"""A profile as a JSON document, which is stored beside the model: at most about 10 kB a column."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from pytest_mlready.measure.drift.cells import CELLS, Ints
+from pytest_mlready.measure.drift.plan import BUCKETS, HIGHEST_SCORE, ColumnPlan, LevelPlan, NumberPlan
+from pytest_mlready.measure.drift.profile import Levels, Numbers, Pairs, Profile, ProfileError, paired
+
+VERSION = 1
+
+
+class _Numbers(msgspec.Struct, tag="numbers", tag_field="kind", frozen=True, forbid_unknown_fields=True):
+    name: str
+    centre: float
+    scale: float
+    scores: list[int]
+    first_cell: int
+    cells: list[int]
+    missing: int
+    infinite: int
+    atoms: list[tuple[float, int]]
+    ties: int | None
+    lowest: float | None
+    highest: float | None
+
+
+class _Levels(msgspec.Struct, tag="levels", tag_field="kind", frozen=True, forbid_unknown_fields=True):
+    name: str
+    levels: dict[str, int]
+    complete: bool
+    buckets: dict[int, int]
+    others: list[str]
+    missing: int
+
+
+class _Pairs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    rows: int
+    sums: list[int]
+    products: list[int]
+    squares: list[int]
+
+
+class _Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    mlready_profile: int
+    rows: int
+    made_at: float | None
+    columns: list[_Numbers | _Levels]
+    pairs: _Pairs
+
+
+def encode(profile: Profile, made_at: float | None = None) -> bytes:
+    """The profile as UTF-8 JSON; `made_at` is when, in seconds since the epoch."""
+    columns = [_column(*one) for one in zip(profile.plan, profile.columns, strict=True)]
+    triangle = np.triu_indices(len(profile.pairs.sums))
+    products, squares = (one[triangle].tolist() for one in (profile.pairs.products, profile.pairs.squares))
+    pairs = _Pairs(profile.pairs.rows, profile.pairs.sums.tolist(), products, squares)
+    return msgspec.json.encode(_Document(VERSION, profile.rows, made_at, columns, pairs))
+
+
+def decode(document: bytes | str, source: str = "profile") -> tuple[Profile, float | None]:
+    """The reverse: the profile and when it was made. Raises ProfileError, which names the source."""
+    try:
+        version = msgspec.json.decode(document, type=dict[str, msgspec.Raw]).get("mlready_profile")
+        if version is None:
+            raise ProfileError(f"{source}: is no profile: it has no key 'mlready_profile'")
+        if msgspec.json.decode(version) != VERSION:
+            raise ProfileError(f"{source}: is a profile of version {bytes(version).decode()}; make it again")
+        plain = msgspec.json.decode(document, type=_Document)
+        return _profile(plain), plain.made_at
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError) as error:
+        if isinstance(error, ProfileError):
+            raise
+        raise ProfileError(f"{source}: is no profile: {error}") from None
+
+
+def _column(plan: ColumnPlan, counts: Numbers | Levels) -> _Numbers | _Levels:
+    if isinstance(plan, NumberPlan) and isinstance(counts, Numbers):
+        filled = np.flatnonzero(counts.cells)
+        first, last = (int(filled[0]), int(filled[-1]) + 1) if filled.size else (0, 0)
+        return _Numbers(
+            plan.name,
+            plan.centre,
+            plan.scale,
+            list(plan.scores),
+            first,
+            counts.cells[first:last].tolist(),
+            counts.missing,
+            counts.infinite,
+            list(zip(plan.atoms, counts.atoms.tolist(), strict=True)),
+            counts.ties,
+            counts.lowest if filled.size else None,
+            counts.highest if filled.size else None,
+        )
+    if not (isinstance(plan, LevelPlan) and isinstance(counts, Levels)):
+        raise TypeError(f"column {plan.name!r} has counts of another kind")
+    buckets = {int(at): int(counts.buckets[at]) for at in np.flatnonzero(counts.buckets)}
+    levels = dict(zip(plan.levels, counts.listed.tolist(), strict=True))
+    return _Levels(plan.name, levels, plan.complete, buckets, list(counts.others), counts.missing)
+
+
+def _profile(plain: _Document) -> Profile:
+    read = [_numbers(one) if isinstance(one, _Numbers) else _levels(one) for one in plain.columns]
+    plan = tuple(one for one, _ in read)
+    size = len(paired(plan))
+    if len({one.name for one in plan}) != len(plan):
+        raise ValueError("two columns have one name")
+    if size > 1 and not len(plain.pairs.sums) == size:
+        raise ValueError(f"has sums of {len(plain.pairs.sums)} columns for {size} of numbers")
+    pairs = Pairs(
+        plain.pairs.rows,
+        _ints(plain.pairs.sums),
+        *(_square(one, len(plain.pairs.sums)) for one in (plain.pairs.products, plain.pairs.squares)),
+    )
+    return Profile(plan, plain.rows, tuple(counts for _, counts in read), pairs)
+
+
+def _numbers(one: _Numbers) -> tuple[ColumnPlan, Numbers | Levels]:
+    last = one.first_cell + len(one.cells)
+    if one.first_cell < 0 or last > CELLS or len(one.scores) != 2 * HIGHEST_SCORE:
+        raise ValueError(f"column {one.name!r} has {len(one.cells)} cells and {len(one.scores)} scores")
+    if not (one.scale > 0 and math.isfinite(one.scale) and math.isfinite(one.centre)):
+        raise ValueError(f"column {one.name!r}: centre {one.centre}, scale {one.scale}")
+    cells = np.zeros(CELLS, dtype=np.int64)
+    cells[one.first_cell : one.first_cell + len(one.cells)] = one.cells
+    plan = NumberPlan(one.name, one.centre, one.scale, tuple(value for value, _ in one.atoms), tuple(one.scores))
+    lowest, highest = (
+        math.inf if one.lowest is None else one.lowest,
+        -math.inf if one.highest is None else one.highest,
+    )
+    atoms = _ints([count for _, count in one.atoms])
+    return plan, Numbers(cells, one.missing, one.infinite, atoms, one.ties, lowest, highest)
+
+
+def _levels(one: _Levels) -> tuple[ColumnPlan, Numbers | Levels]:
+    buckets = np.zeros(BUCKETS, dtype=np.int64)
+    for at, count in one.buckets.items():
+        if not 0 <= at < BUCKETS:
+            raise ValueError(f"column {one.name!r} has a bucket {at}")
+        buckets[at] = count
+    listed = _ints(list(one.levels.values()))
+    return LevelPlan(one.name, tuple(one.levels), one.complete), Levels(listed, buckets, one.missing, tuple(one.others))
+
+
+def _ints(values: Sequence[int]) -> Ints:
+    return np.array(values, dtype=np.int64)
+
+
+def _square(triangle: list[int], size: int) -> NDArray[np.int64]:
+    square = np.zeros((size, size), dtype=np.int64)
+    upper = np.triu_indices(size)
+    square[upper] = triangle
+    square.T[upper] = triangle
+    return square

@@ -1,0 +1,250 @@
+"""Profiles: counts of what a data set holds, a few kB a column, that stand for its rows and can be added."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pytest_mlready.measure.drift import cells
+from pytest_mlready.measure.drift.cells import Ints
+from pytest_mlready.measure.drift.plan import (
+    BUCKETS,
+    Column,
+    ColumnPlan,
+    Columns,
+    LevelPlan,
+    LevelsSeen,
+    NumberPlan,
+    as_numbers,
+    bucket,
+    runs_of,
+)
+
+MOST_PAIRED = 200
+"""Columns of numbers whose correlations are counted: the first so many."""
+BLOCK = 8192
+"""Rows whose products are summed in 32 bits, which is exact up to 2**24."""
+FEW_ATOMS = 16
+SHOWN = 5
+
+
+class ProfileError(ValueError):
+    """Profiles that cannot be added or compared, or a document that is none; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """Counts of a column of numbers.
+
+    `cells` has CELLS entries, `atoms` one for each of the plan's. `ties` is a bound on how often any other value
+    occurs, None where it was not looked for. `lowest` and `highest` are of finite values.
+    """
+
+    cells: Ints
+    missing: int
+    infinite: int
+    atoms: Ints
+    ties: int | None
+    lowest: float
+    highest: float
+
+    @property
+    def finite(self) -> int:
+        """How many values are numbers and finite."""
+        return int(self.cells.sum())
+
+    def __add__(self, other: Numbers) -> Numbers:
+        ties = None if self.ties is None or other.ties is None else self.ties + other.ties
+        return Numbers(
+            self.cells + other.cells,
+            self.missing + other.missing,
+            self.infinite + other.infinite,
+            self.atoms + other.atoms,
+            ties,
+            min(self.lowest, other.lowest),
+            max(self.highest, other.highest),
+        )
+
+
+@dataclass(frozen=True)
+class Levels:
+    """Counts of a column of levels: of those of the plan, of buckets for the others, and the first names of these."""
+
+    listed: Ints
+    buckets: Ints
+    missing: int
+    others: tuple[str, ...] = ()
+
+    def __add__(self, other: Levels) -> Levels:
+        others = tuple(sorted({*self.others, *other.others})[:SHOWN])
+        return Levels(self.listed + other.listed, self.buckets + other.buckets, self.missing + other.missing, others)
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Sums over `rows` rows of normal scores, in eighths: of each column, of products, and of products of squares.
+
+    A missing value has the score 0. Squares are divided by 16.
+    """
+
+    rows: int
+    sums: Ints
+    products: Ints
+    squares: Ints
+
+    def __add__(self, other: Pairs) -> Pairs:
+        return Pairs(
+            self.rows + other.rows,
+            self.sums + other.sums,
+            self.products + other.products,
+            self.squares + other.squares,
+        )
+
+    def only(self, at: Sequence[int]) -> Pairs:
+        """The sums of some of the columns."""
+        chosen = np.ix_(at, at)
+        return Pairs(self.rows, self.sums[at], self.products[chosen], self.squares[chosen])
+
+
+@dataclass(frozen=True)
+class Profile:
+    """What was counted of `rows` rows, by a plan: one entry for each of its columns, in its order."""
+
+    plan: tuple[ColumnPlan, ...]
+    rows: int
+    columns: tuple[Numbers | Levels, ...]
+    pairs: Pairs
+
+    def __add__(self, other: Profile) -> Profile:
+        """The profile of both data sets: exact, in whatever order they are added. Raises ProfileError."""
+        if self.plan != other.plan:
+            raise ProfileError(
+                "profiles of different plans cannot be added: make the second one with the plan of the first"
+            )
+        both = tuple(
+            one + another  # type: ignore[operator]
+            for one, another in zip(self.columns, other.columns, strict=True)
+        )
+        return Profile(self.plan, self.rows + other.rows, both, self.pairs + other.pairs)
+
+    def only(self, columns: Sequence[str] | None = None, ignore: Sequence[str] = ()) -> Profile:
+        """Without the columns that are ignored, or are not among these."""
+        if columns is None and not ignore:
+            return self
+        at = [
+            place
+            for place, one in enumerate(self.plan)
+            if one.name not in set(ignore) and (columns is None or one.name in set(columns))
+        ]
+        plan, named = tuple(self.plan[one] for one in at), [one.name for one in paired(self.plan)]
+        kept = [named.index(one.name) for one in paired(plan) if one.name in named]
+        pairs = self.pairs.only(kept) if self.pairs.sums.size else self.pairs
+        return Profile(plan, self.rows, tuple(self.columns[one] for one in at), pairs)
+
+    def column(self, name: str) -> tuple[ColumnPlan, Numbers | Levels] | None:
+        """A column's plan and counts; None where there is none of this name."""
+        for plan, counts in zip(self.plan, self.columns, strict=True):
+            if plan.name == name:
+                return plan, counts
+        return None
+
+
+def paired(plan: Sequence[ColumnPlan]) -> list[NumberPlan]:
+    """The columns whose correlations are counted."""
+    return [one for one in plan if isinstance(one, NumberPlan)][:MOST_PAIRED]
+
+
+def profiled(plan: Sequence[ColumnPlan], rows: int, columns: Columns, *, every: int, first: int, ties: bool) -> Profile:
+    """The profile of a part of a data set.
+
+    Args:
+        plan: what to count.
+        rows: how many rows the part has.
+        columns: its columns; one that is left out counts as missing.
+        every: correlations are counted of every so many rows, those whose number in the data set is a multiple.
+        first: the number of the part's first row.
+        ties: whether to bound how often unlisted values occur, which needs each column sorted; for a reference.
+    """
+    found = tuple(_counted(one, rows, columns.get(one.name), ties) for one in plan)
+    start = -first % every
+    return Profile(tuple(plan), rows, found, _pairs(paired(plan), columns, slice(start, None, every)))
+
+
+def _counted(plan: ColumnPlan, rows: int, column: Column | None, ties: bool) -> Numbers | Levels:
+    column = Counter({None: rows}) if column is None else column
+    if isinstance(plan, LevelPlan):
+        seen: LevelsSeen = column if isinstance(column, Counter) else Counter({None: len(column)})
+        return _levels(plan, seen)
+    values = as_numbers(column)
+    if values is None:
+        raise ProfileError(f"column {plan.name!r} has numbers in some rows and texts in others")
+    return _numbers(plan, values, ties)
+
+
+def _numbers(plan: NumberPlan, values: NDArray[np.float64], ties: bool) -> Numbers:
+    in_cells, missing, infinite = cells.counted(values, plan.centre, plan.scale)
+    atoms = _tied(np.array(plan.atoms), values)
+    if len(values) == missing + infinite:
+        return Numbers(in_cells, missing, infinite, atoms, 0 if ties else None, np.inf, -np.inf)
+    finite = values if not missing + infinite else values[np.isfinite(values)]
+    most = _most_ties(plan.atoms, finite) if ties else None
+    return Numbers(in_cells, missing, infinite, atoms, most, float(finite.min()), float(finite.max()))
+
+
+def _tied(atoms: NDArray[np.float64], values: NDArray[np.float64]) -> Ints:
+    if atoms.size <= FEW_ATOMS:
+        return np.array([np.count_nonzero(values == one) for one in atoms], dtype=np.int64)
+    order = np.argsort(atoms)
+    at = np.minimum(np.searchsorted(atoms[order], values), atoms.size - 1)
+    hit = np.bincount(at[atoms[order][at] == values], minlength=atoms.size)
+    counts = np.zeros(atoms.size, dtype=np.int64)
+    counts[order] = hit
+    return counts
+
+
+def _most_ties(atoms: tuple[float, ...], values: NDArray[np.float64]) -> int:
+    """How often the most frequent value occurs that is not among the atoms."""
+    _, runs = runs_of(values[~np.isin(values, atoms)] if atoms else values)
+    return int(runs.max(initial=0))
+
+
+def _levels(plan: LevelPlan, seen: LevelsSeen) -> Levels:
+    listed = np.array([seen[level] for level in plan.levels], dtype=np.int64)
+    known, buckets, others = set(plan.levels), np.zeros(BUCKETS, dtype=np.int64), []
+    for level, count in seen.items():
+        if level is not None and level not in known and count:
+            buckets[bucket(level)] += count
+            others.append(level)
+    return Levels(listed, buckets, seen[None], tuple(sorted(others)[:SHOWN]))
+
+
+def _pairs(plans: list[NumberPlan], columns: Columns, taken: slice) -> Pairs:
+    size = len(plans)
+    sums, products = np.zeros(size, dtype=np.int64), np.zeros((size, size), dtype=np.int64)
+    squares, rows = np.zeros_like(products), 0
+    if size < 2:
+        return Pairs(0, sums, products, squares)
+    scores = [(one, np.append(one.score_of_cell, 0)[cells.CELL_OF_CODE].astype(np.float32)) for one in plans]
+    values = [(one, by_code, _taken(columns.get(one.name), taken)) for one, by_code in scores]
+    rows = max((len(one) for _, _, one in values), default=0)
+    for begin in range(0, rows, BLOCK):
+        block = np.zeros((min(BLOCK, rows - begin), size), dtype=np.float32, order="F")
+        for at, (plan, by_code, column) in enumerate(values):
+            if len(column):
+                code = cells.codes(column[begin : begin + BLOCK], plan.centre, plan.scale)
+                np.take(by_code, code, out=block[:, at], mode="clip")
+        sums += block.sum(axis=0, dtype=np.float64).astype(np.int64)
+        products += (block.T @ block).astype(np.int64)
+        block *= block
+        np.floor(np.multiply(block, 1 / 16, out=block), out=block)
+        squares += (block.T @ block).astype(np.int64)
+    return Pairs(rows, sums, products, squares)
+
+
+def _taken(column: Column | None, taken: slice) -> NDArray[np.float64]:
+    values = None if column is None else as_numbers(column)
+    return np.array([]) if values is None else values[taken]

@@ -1,0 +1,149 @@
+"""Profiles of data sets: a plan from a sample of the rows, then counts of all of them, part by part, added up."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from functools import reduce
+from operator import add
+from typing import Any, TypeVar
+
+import numpy as np
+
+from pytest_mlready.measure.drift import Columns, Profile, ProfileError, planned, planned_like, profiled
+from pytest_mlready.measure.drift.plan import ColumnPlan
+from pytest_mlready.profiling.inputs import Batch, DataError, Part, Rows, Source, chosen, required, source_of
+
+SAMPLE = 65_536
+"""Rows that a plan is made from, and about as many that correlations are counted of."""
+_Result = TypeVar("_Result")
+_PARTS_AHEAD = 8
+"""So many parts for each process are handed out at a time: what they return waits in memory."""
+
+
+def profile(
+    data: object,
+    *,
+    like: Profile | None = None,
+    beside: Profile | None = None,
+    columns: Sequence[str] | None = None,
+    ignore: Sequence[str] = (),
+    jobs: int = 1,
+    progress: Callable[[int, int], None] | None = None,
+) -> Profile:
+    """Profile a data set.
+
+    The same rows give the same profile, bit by bit, however many processes count them.
+
+    Args:
+        data: a path of a CSV or Parquet file or a list of them, which are read twice and never held, a frame of
+            pandas, Polars or PyArrow, a mapping of columns, or a numpy array of shape (rows, columns).
+        like: the reference that this is to be compared with.
+        beside: a profile of other rows of the same data set, to which this one is to be added.
+        columns: which ones; by default all. Of `beside`, its own.
+        ignore: columns to leave out: identifiers, texts that are all different.
+        jobs: processes, as joblib counts them (-1: one a core). Within `joblib.parallel_config(backend="dask")` they
+            are Dask's workers.
+        progress: is told how many rows are counted, and about how many there are.
+
+    Raises:
+        DataError: cannot be read, or has columns of lists or bytes.
+    """
+    source = source_of(data)
+    names = chosen(source, columns, ignore, strict=like is None)
+    share = SAMPLE / max(1, source.rows)
+    if beside is not None:
+        plan = beside.plan
+    else:
+        sampled = _each(source, jobs, _Sampling(names, share))
+        sample = _joined(names, [one for some in sampled for one in some])
+        plan = planned(sample) if like is None else planned_like(like.plan, sample)
+    every = max(1, source.rows // SAMPLE) | 1
+    count = _Counting(names, plan, every, like is None)
+    total = count.nothing
+    for one in _each(source, jobs, count):
+        total = total + one
+        if progress is not None:
+            progress(total.rows, max(source.rows, total.rows))
+    return total
+
+
+class _Sampling:
+    """Takes rows of a part by a hash of their number: evenly, whatever period the data has."""
+
+    def __init__(self, names: Sequence[str], share: float) -> None:
+        self._names, self._share = names, share
+
+    def __call__(self, part: Part) -> list[Columns]:
+        return list(self._taken(part))
+
+    def _taken(self, part: Part) -> Iterator[Columns]:
+        first = part.first
+        for batch in part.batches():
+            yield _readable(batch, self._names, None if self._share >= 1 else self._rows(first, batch.rows))
+            first += batch.rows
+
+    def _rows(self, first: int, rows: int) -> Rows:
+        number = np.arange(first, first + rows, dtype=np.uint64)
+        number = (number ^ (number >> np.uint64(31))) * np.uint64(0x9E3779B97F4A7C15)
+        number = (number ^ (number >> np.uint64(29))) * np.uint64(0xBF58476D1CE4E5B9)
+        return np.flatnonzero((number >> np.uint64(11)) * 2.0**-53 < self._share).astype(np.int64)
+
+
+class _Counting:
+    """Profiles a part."""
+
+    def __init__(self, names: Sequence[str], plan: tuple[ColumnPlan, ...], every: int, ties: bool) -> None:
+        self._names, self._plan, self._every, self._ties = names, plan, every, ties
+
+    def __call__(self, part: Part) -> Profile:
+        return reduce(add, self._profiles(part), self.nothing)
+
+    @property
+    def nothing(self) -> Profile:
+        """The profile of no rows, to which others are added."""
+        return self._of({}, 0, 0)
+
+    def _profiles(self, part: Part) -> Iterator[Profile]:
+        first = part.first
+        for batch in part.batches():
+            yield self._of(_readable(batch, self._names), batch.rows, first)
+            first += batch.rows
+
+    def _of(self, columns: Columns, rows: int, first: int) -> Profile:
+        try:
+            return profiled(self._plan, rows, columns, every=self._every, first=first, ties=self._ties)
+        except ProfileError as error:
+            raise DataError(str(error)) from None
+
+
+def _readable(batch: Batch, names: Sequence[str], taken: Rows | None = None) -> Columns:
+    return batch.columns(names, taken)
+
+
+def _each(source: Source, jobs: int, work: Callable[[Part], _Result]) -> Iterator[_Result]:
+    """What the work makes of each part, in order."""
+    if jobs == 1:
+        yield from map(work, source.parts)
+        return
+    joblib: Any = required("joblib")
+    with joblib.Parallel(n_jobs=jobs) as parallel:
+        step = _PARTS_AHEAD * max(1, joblib.effective_n_jobs(jobs))
+        for at in range(0, len(source.parts), step):
+            yield from parallel(joblib.delayed(work)(part) for part in source.parts[at : at + step])
+
+
+def _joined(names: Sequence[str], samples: Sequence[Columns]) -> Columns:
+    """The sampled rows of all parts together. Raises DataError for a column of several kinds."""
+    return {name: _one_column(name, [one[name] for one in samples]) for name in names}
+
+
+def _one_column(name: str, pieces: Sequence[Any]) -> Any:
+    levels = [one for one in pieces if isinstance(one, Counter) and one.keys() - {None}]
+    numbers = [one for one in pieces if not isinstance(one, Counter)]
+    missing = sum(one[None] for one in pieces if isinstance(one, Counter) and one not in levels)
+    if levels and any(np.isfinite(one).any() for one in numbers):
+        raise DataError(f"column {name!r} has numbers in some rows and texts in others: make it one of the two")
+    if levels or not numbers:
+        return sum(levels, Counter({None: missing + sum(len(one) for one in numbers)}))
+    return np.concatenate([*numbers, np.full(missing, np.nan)])

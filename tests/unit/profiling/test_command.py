@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from pytest import CaptureFixture, MonkeyPatch, importorskip, mark, raises
+
+from pytest_mlready.__main__ import main
+from pytest_mlready.measure.drift import encode
+from pytest_mlready.profiling import load, profile
+
+importorskip("pyarrow")
+ROWS = [f"{number % 7},{'ab'[number % 2]}" for number in range(100)]
+
+
+def written(path: Path, rows: list[str]) -> str:
+    path.write_text("\n".join(["x,level", *rows]))
+    return str(path)
+
+
+def test_several_files_are_one_data_set(tmp_path: Path, capsys: CaptureFixture[str]) -> None:
+    parts = [written(tmp_path / "a.csv", ROWS[:40]), written(tmp_path / "b.csv", ROWS[40:])]
+    assert main(["profile", *parts, "-o", str(tmp_path / "p.json")]) == 0
+    assert capsys.readouterr().err == f"{tmp_path / 'p.json'}: 100 rows, 2 columns\n"
+    whole = profile(written(tmp_path / "whole.csv", ROWS))
+    assert encode(load(tmp_path / "p.json")[0]) == encode(whole)
+
+
+def test_rows_are_added_to_a_profile(tmp_path: Path) -> None:
+    first, then, both = (str(tmp_path / f"{name}.json") for name in ("first", "then", "both"))
+    part, rest = written(tmp_path / "a.csv", ROWS[:40]), written(tmp_path / "b.csv", ROWS[40:])
+    assert main(["profile", part, "-o", first, "--ignore", "level"]) == 0
+    assert main(["profile", rest, "-o", then, "--add", first]) == 0
+    assert load(then)[0].rows == 100
+    assert main(["profile", rest, part, "-o", both, "--columns", "x"]) == 0
+    sums = [int(load(path)[0].columns[0].cells.sum()) for path in (then, both)]  # type: ignore[union-attr]
+    assert sums == [100, 100]
+
+
+@mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["none.csv", "-o", "p.json"], "none.csv: there is no such file"),
+        (["a.csv", "-o", "p.json", "--columns", "y"], "there is no column 'y'; known: level, x"),
+        (["a.csv", "-o", "p.json", "--add", "a.csv"], "a.csv: is no profile"),
+        (["a.csv", "b.csv", "-o", "p.json"], "b.csv: has other columns than a.csv: ['level', 'z']"),
+        (["a.csv", "-o", "no/p.json"], "no/p.json: cannot be written"),
+    ],
+)
+def test_what_cannot_be_done_is_one_line(
+    arguments: list[str], says: str, tmp_path: Path, monkeypatch: MonkeyPatch, capsys: CaptureFixture[str]
+) -> None:
+    written(tmp_path / "a.csv", ROWS)
+    (tmp_path / "b.csv").write_text("x,z\n1,2\n")
+    monkeypatch.chdir(tmp_path)
+    assert main(["profile", *arguments]) == 2
+    shown = capsys.readouterr().err
+    assert says in shown
+    assert len(shown.splitlines()) == 1
+
+
+def test_commands_are_listed(capsys: CaptureFixture[str]) -> None:
+    with raises(SystemExit):
+        main(["--help"])
+    assert "profile" in capsys.readouterr().out
+
+
+def test_it_runs_as_a_module(tmp_path: Path) -> None:
+    done = subprocess.run([sys.executable, "-m", "pytest_mlready", "profile"], capture_output=True, text=True)
+    assert (done.returncode, "the following arguments are required" in done.stderr) == (2, True)

@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pytest import importorskip, mark, raises
+
+from pytest_mlready.measure.drift import ProfileError, encode
+from pytest_mlready.profiling import DataError, building, drift, load, profile, save
+
+arrow: Any = importorskip("pyarrow")
+parquet: Any = importorskip("pyarrow.parquet")
+
+
+def columns(rows: int = 3000) -> dict[str, Any]:
+    rng = np.random.default_rng(1)
+    return {"x": rng.normal(size=rows), "n": rng.integers(0, 5, rows), "level": rng.choice(["a", "b"], rows).tolist()}
+
+
+def test_row_groups_are_counted_as_one_and_on_two_processes_too(tmp_path: Path, monkeypatch: Any) -> None:
+    parquet.write_table(arrow.table(columns()), tmp_path / "t.parquet", row_group_size=700)
+    monkeypatch.setattr(building, "SAMPLE", 1000)
+    told: list[tuple[int, int]] = []
+    one = profile(tmp_path / "t.parquet", progress=lambda done, rows: told.append((done, rows)))
+    assert told == [(700, 3000), (1400, 3000), (2100, 3000), (2800, 3000), (3000, 3000)]
+    joblib = importorskip("joblib")
+    with joblib.parallel_config(backend="threading"):
+        assert encode(profile(tmp_path / "t.parquet", jobs=2)) == encode(one)
+
+
+def test_csv_files_have_numbers_levels_and_empty_cells(tmp_path: Path) -> None:
+    lines = ["x,level", *(f"{i / 2 if i % 5 else ''},{'ab'[i % 2] if i % 4 else ''}" for i in range(200))]
+    (tmp_path / "t.csv").write_text("\n".join(lines))
+    x = np.array([i / 2 if i % 5 else np.nan for i in range(200)])
+    level = np.array(["ab"[i % 2] if i % 4 else None for i in range(200)], dtype=object)
+    assert encode(profile(tmp_path / "t.csv")) == encode(profile({"x": x, "level": level}))
+
+
+@mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("none.csv", None, "none.csv: there is no such file"),
+        ("t.xlsx", b"", "is neither CSV nor Parquet by its name"),
+        ("t.parquet", b"PAR1 no", "cannot be read as Parquet"),
+        ("empty.csv", b"", "cannot be read as CSV"),
+        ("twice.csv", b"a,a\n1,2\n", "two columns have one name"),
+        ("ragged.csv", b"a,b\n1,2\n3\n", "Expected 2 columns, got 1"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_named(name: str, content: bytes | None, says: str, tmp_path: Path) -> None:
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    with raises(DataError, match=says):
+        profile(tmp_path / name)
+
+
+def test_profiles_are_saved_and_compared(tmp_path: Path) -> None:
+    saved = tmp_path / "p.json"
+    save(profile(columns()), saved)
+    found, made_at = load(saved)
+    assert (encode(found), made_at is not None) == (encode(profile(columns())), True)
+    assert [one.name for one in tmp_path.iterdir()] == ["p.json"]
+    panel = drift(saved, {**columns(), "x": columns()["x"] + 1}, ignore=["n"])
+    assert (panel.verdict, {one.column for one in panel.alarms}) == ("fail", {"x"})
+    assert [one.name for one in panel.columns] == ["x", "level"]
+
+
+def test_a_saved_profile_that_is_none(tmp_path: Path) -> None:
+    with raises(DataError, match=r"none\.json: cannot be read"):
+        load(tmp_path / "none.json")
+    (tmp_path / "p.json").write_text("{}")
+    with raises(ProfileError, match=r"p\.json: is no profile"):
+        load(tmp_path / "p.json")
+    with raises(DataError, match="cannot be written"):
+        save(profile(columns()), tmp_path / "none" / "p.json")

@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import datetime
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pytest import MonkeyPatch, importorskip, mark, raises
+
+from pytest_mlready.measure.drift import encode
+from pytest_mlready.profiling import DataError, drift, profile
+from pytest_mlready.profiling import inputs as of_data
+from tests.unit.profiling.edge_cases import Case, cases, tables
+
+ROWS = 500
+KINDS = ["arrays", "pandas", "pandas nullable", "polars", "pyarrow", "parquet"]
+
+
+def table() -> dict[str, list[Any]]:
+    """Every kind of column, with missing values in most."""
+    rng = np.random.default_rng(1)
+    begin = datetime.datetime(2026, 1, 1)
+    columns: dict[str, list[Any]] = {
+        "real": rng.normal(size=ROWS).tolist(),
+        "whole": rng.integers(0, 9, ROWS).tolist(),
+        "level": rng.choice(["a", "b", "c"], ROWS).tolist(),
+        "flag": (rng.random(ROWS) < 0.3).tolist(),
+        "when": [begin + datetime.timedelta(seconds=int(one)) for one in rng.integers(0, 10**6, ROWS)],
+    }
+    holes = {f"{name} missing": [None if rng.random() < 0.1 else one for one in some] for name, some in columns.items()}
+    return {**columns, **holes}
+
+
+def made(kind: str, columns: dict[str, list[Any]], directory: Path) -> Any:
+    """The same table in another form."""
+    if kind == "arrays":
+        arrays = {name: np.array(column) for name, column in columns.items()}
+        return {**arrays, **{name: _dates(arrays[name]) for name in columns if "when" in name}}
+    if kind == "polars":
+        return importorskip("polars").DataFrame(columns)
+    arrow = importorskip("pyarrow").table(columns)
+    if kind == "parquet":
+        importorskip("pyarrow.parquet").write_table(arrow, directory / "t.parquet")
+        return directory / "t.parquet"
+    if kind == "pyarrow":
+        return arrow
+    frame = importorskip("pandas").DataFrame(columns)
+    return frame.convert_dtypes() if kind == "pandas nullable" else frame
+
+
+def _dates(column: Any) -> Any:
+    return np.array(column, dtype="datetime64[us]")
+
+
+@mark.parametrize("kind", KINDS[1:])
+def test_every_form_of_data_has_the_same_profile(kind: str, tmp_path: Path) -> None:
+    expected = profile(made("arrays", table(), tmp_path))
+    assert encode(profile(made(kind, table(), tmp_path))) == encode(expected)
+
+
+@mark.parametrize("case", cases(), ids=lambda case: case.name)
+def test_edge_cases_are_never_passed_in_silence(case: Case) -> None:
+    before, after = tables(case)
+    panel = drift(before, after, smallest_shift=0.3, ignore=[])
+    judged = {one.name: one for one in panel.columns}
+    assert judged["x"].verdict == case.verdict, judged["x"]
+    assert judged["calm"].verdict != "fail"
+
+
+def test_there_are_24_edge_cases() -> None:
+    assert len({one.name for one in cases()}) == 24
+
+
+def test_numpy_arrays_have_columns_by_number() -> None:
+    found = profile(np.arange(60.0).reshape(20, 3))
+    assert ([one.name for one in found.plan], found.rows) == (["x0", "x1", "x2"], 20)
+
+
+def test_columns_can_be_chosen_and_ignored() -> None:
+    data = {name: np.arange(20.0) for name in "abc"}
+    assert [one.name for one in profile(data, columns=["a", "c"], ignore=["c"]).plan] == ["a"]
+    with raises(DataError, match=r"there is no column 'colour'; did you mean 'color'\?"):
+        profile({"color": np.arange(3), "bb": np.arange(3)}, columns=["colour"])
+
+
+def test_a_column_that_is_chosen_and_lost_is_drift() -> None:
+    data = {name: np.arange(50.0) for name in "ab"}
+    panel = drift(data, {"a": data["a"]}, columns=["a", "b"])
+    assert [(alarm.column, alarm.test) for alarm in panel.alarms] == [("b", "schema")]
+
+
+@mark.parametrize(
+    ("data", "says"),
+    [
+        (7, "int is no data: expected a path, a frame"),
+        (np.zeros((2, 2, 2)), "an array of 3 dimensions is no table"),
+        ({"a": [1, 2], "b": [1]}, "columns must be sequences of one length"),
+        ({"a": np.array([[1], [2, 3]], dtype=object)}, r"column 'a' holds lists.*ignore = \['a'\]"),
+        ({"a": np.array([b"x"], dtype="V1")}, "column 'a' holds "),
+    ],
+)
+def test_what_is_no_data(data: object, says: str) -> None:
+    with raises(DataError, match=says):
+        profile(data)
+
+
+def test_a_frame_without_the_extra_names_the_install_command(monkeypatch: MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "narwhals", None)
+    with raises(DataError, match=r'needs narwhals: pip install "pytest-mlready\[drift\]"'):
+        profile(object())
+
+
+def test_samples_are_taken_evenly_and_of_the_same_rows(monkeypatch: MonkeyPatch) -> None:
+    """A plan is made of a share of the rows; counts are of all, whatever the batches."""
+    rng = np.random.default_rng(3)
+    data = {"x": rng.normal(size=20_000), "y": np.arange(20_000) % 7}
+    whole = profile(data)
+    monkeypatch.setattr(of_data, "BATCH", 1500)
+    assert encode(profile(data)).replace(b'"ties":14', b'"ties":1') == encode(whole)
