@@ -129,6 +129,7 @@ def checklist_of(defect: Defect | None, directory: Path, profile: str) -> str:
 
 [service]
 command = "{command}"
+ready_timeout_s = 90
 
 [inputs]
 rows = '{ROOT / "data/sample.csv"}'
@@ -150,6 +151,13 @@ longest_stall_s = 0.05
 broken_model = "{command} --drill broken-model"
 {defect.declares if defect is not None else ""}
 """
+
+
+def undecided(judged: Judged, defect: Defect | None) -> bool:
+    """Whether the run says that it could not tell, where it must."""
+    if defect is None:
+        return judged.state == "INCONCLUSIVE"
+    return defect.expected != "inconclusive" and judged.status(defect.check) == "inconclusive"
 
 
 def disagreements(defect: Defect, judged: Judged) -> list[str]:
