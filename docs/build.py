@@ -67,7 +67,8 @@ def _budgets() -> Iterator[str]:
     yield ""
     yield "Seconds that each kind of evidence may take, by profile; `–`: deferred. Evidence is gathered once per run,"
     yield "and only if a selected check asks for it. `shared` evidence may overlap; `load` and `destructive` evidence"
-    yield "overlaps nothing; `fresh` starts an instance of its own."
+    yield "overlaps nothing; `fresh` starts an instance of its own. `paired_load`, which needs a base, is not in"
+    yield "the sum."
     yield ""
     yield "| evidence | turn | fresh | " + " | ".join(PROFILES) + " |"
     yield "|---|---|---|" + "---|" * len(PROFILES)
@@ -77,7 +78,8 @@ def _budgets() -> Iterator[str]:
             continue
         cells = []
         for profile in PROFILES:
-            total[profile] += one.budget_s(profile) if one.in_profile(profile) else 0.0
+            counts = one.in_profile(profile) and "base" not in one.needs
+            total[profile] += one.budget_s(profile) if counts else 0.0
             cells.append(f"{one.budget_s(profile):g}" if one.in_profile(profile) else "–")
         yield f"| {one.name} | {one.turn} | {'yes' if one.fresh else ''} | " + " | ".join(cells) + " |"
     yield "| **all** | | | " + " | ".join(f"{total[profile]:g}" for profile in PROFILES) + " |"

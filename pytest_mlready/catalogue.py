@@ -115,6 +115,11 @@ NEEDS: dict[str, tuple[Callable[[Settings], object], str]] = {
     "relations": (lambda s: s.relations, '[relations] increasing = ["…"]   (or invariant, active, reference …)'),
     "registry": (lambda s: s.registry, '[registry] path = "models/…"'),
     "latency": (lambda s: s.latency, "[latency] rate = …, p99_ms = …"),
+    "base": (
+        lambda s: s.base and s.base.given,
+        '[base] command = "…{port}…"   (or --mlready-base-command)',
+    ),
+    "base.allow": (lambda s: s.base and s.base.released, '[base] allow = ["load"]   (for a url)'),
     "cache": (lambda s: s.cache, '[cache] header = "x-cache"'),
     "drills.broken_model": (lambda s: s.drills.broken_model, '[drills] broken_model = "…{port}…"'),
 }

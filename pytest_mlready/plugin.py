@@ -13,6 +13,8 @@ def pytest_addoption(parser: Parser) -> None:
     add = group.addoption
     add("--mlready", action="store_true", help="judge the service of mlready.toml and the tests marked `mlready`")
     add("--mlready-url", metavar="URL", help="judge the running service at URL; no mlready.toml is needed")
+    add("--mlready-base-command", metavar="CMD", help="compare latency with the version that CMD starts, with {port}")
+    add("--mlready-base-url", metavar="URL", help="compare latency with the running version at URL; needs allow load")
     add("--mlready-allow", metavar="WHAT", help="what may be done to it, a comma list of: fuzz, load, deploy, kill")
     add("--mlready-profile", metavar="NAME", help="how much time there is: smoke (10 s), quick (60 s), full (8 min)")
     add("--mlready-report", metavar="DIR", help="where reports and evidence go (default: mlready-report)")

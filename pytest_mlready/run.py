@@ -70,7 +70,8 @@ class Run:
     @property
     def secrets(self) -> tuple[str, ...]:
         """Texts that stand in no output: the values of the headers that we were told to send."""
-        values = self.settings.service.headers.values()
+        of_base = self.settings.base.headers if self.settings.base is not None else None
+        values = (*self.settings.service.headers.values(), *(of_base or {}).values())
         return tuple(part for value in values for part in {value, value.rpartition(" ")[2]} if len(part) >= 6)
 
     def describe(self) -> str:
@@ -99,29 +100,16 @@ class Run:
         Raises:
             SettingsError: how to speak to it cannot be found out and is not declared, or is declared wrong.
         """
-        from pytest_mlready.evidence.acquaintance import acquainted
+        from pytest_mlready.evidence.acquaintance import reached
         from pytest_mlready.protocols.detect import DetectError
-        from pytest_mlready.service import target
         from pytest_mlready.service.scrub import redact, scrub
+        from pytest_mlready.service.target import StartError
 
-        service = self.settings.service
-        known: dict[str, Any] = {
-            "declared_json": service.json,
-            "declared_paths": service.paths,
-            "feature_names": tuple(self.rows[0]) if self.rows else (),
-            "headers": tuple(service.headers.items()),
-            "allow": tuple(self.settings.allow),
-            "start_timeout_s": service.ready_timeout_s,
-        }
         try:
-            if service.command is not None:
-                cwd = Path(self.settings.directory)
-                self.target = target.launch(command=service.command, cwd=cwd, run_dir=self.directory, **known)
-            else:
-                self.target = target.attach(url=str(service.url), **known)
-            self.target = acquainted(self.target, self.rows, service.json)
+            allow = tuple(self.settings.allow)
+            self.target = reached(self.settings, self.settings.service, self.rows, self.directory, allow=allow)
             self._save_mapping(self.target)
-        except target.StartError as error:
+        except StartError as error:
             self.problem = redact(scrub(str(error)), self.secrets)
         except (DetectError, ValueError) as error:
             raise SettingsError(redact(scrub(str(error)), self.secrets)) from None
@@ -166,7 +154,16 @@ class Run:
 
         spec = SCHEDULE.evidence[name]
         gatherer = importlib.import_module(f"pytest_mlready.evidence.{name}")
-        context = Context(target, self.settings, rows, self.seed, spec.budget_s(self.profile), progress=self.progress)  # type: ignore[arg-type]
+        budget_s = spec.budget_s(self.profile)
+        context = Context(
+            target,  # type: ignore[arg-type]
+            self.settings,
+            rows,
+            self.seed,
+            budget_s,
+            directory=self.directory,
+            progress=self.progress,
+        )
         made_with = {**gatherer.made_with(context), "rows": _digest(rows), "seed": self.seed}
         if spec.turn in {"load", "destructive"}:
             made_with["budget_s"] = context.budget_s

@@ -101,6 +101,14 @@ SCHEDULE = _schedule(
         needs=("latency", "inputs.rows"),
     ),
     Evidence(
+        "paired_load",
+        records.LoadRun,
+        {"quick": 16, "full": 46},
+        turn="load",
+        permission="load",
+        needs=("latency", "inputs.rows", "base", "base.allow"),
+    ),
+    Evidence(
         "saturation",
         records.Saturation,
         {"quick": 6},

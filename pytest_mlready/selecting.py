@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
-from typing import cast
+from typing import Literal, cast
 
 from pytest import Config, Item, mark
 
@@ -16,7 +16,7 @@ from pytest_mlready.checklist import Plan, plan
 from pytest_mlready.collect import has_timeouts
 from pytest_mlready.inputs import read_rows
 from pytest_mlready.run import Run
-from pytest_mlready.settings import PERMISSIONS, PROFILES, Permission, Profile, Service, Settings
+from pytest_mlready.settings import PERMISSIONS, PROFILES, Base, Permission, Profile, Service, Settings
 from pytest_mlready.tables import SettingsError
 
 FILE = "mlready.toml"
@@ -162,14 +162,32 @@ def _with_options(config: Config, selection: Selection) -> Settings:
     allow = config.getoption("mlready_allow")
     if allow is not None:
         settings = replace(settings, service=_allowing(settings.service, allow))
-    return settings
+    return _with_base(config, settings)
+
+
+def _with_base(config: Config, settings: Settings) -> Settings:
+    """The base of the command line takes the place of that of the file, whose ratios stay."""
+    command, url = config.getoption("mlready_base_command"), config.getoption("mlready_base_url")
+    if command is None and url is None:
+        return settings
+    if command is not None and url is not None:
+        raise SettingsError("give one of --mlready-base-command and --mlready-base-url")
+    if url is not None:
+        settings_module.parse({"service": {"url": url}}, source="--mlready-base-url", directory=config.rootpath)
+    released = "load" in _words(config.getoption("mlready_allow") or "")
+    allow: tuple[Literal["load"], ...] = ("load",) if released else ()
+    return replace(settings, base=replace(settings.base or Base(), command=command, url=url, allow=allow))
 
 
 def _allowing(service: Service, allow: str) -> Service:
-    words = tuple(word.strip() for word in allow.split(",") if word.strip())
+    words = _words(allow)
     if unknown := [word for word in words if word not in PERMISSIONS]:
         raise SettingsError(f"--mlready-allow: expected a comma list of {', '.join(PERMISSIONS)}, not {unknown[0]!r}")
     return replace(service, allow=cast(tuple[Permission, ...], words))
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in text.split(",") if word.strip())
 
 
 def _profile(name: str) -> Profile:

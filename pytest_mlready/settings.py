@@ -33,6 +33,33 @@ class Service:
 
 
 @dataclass(frozen=True)
+class Base:
+    """The version before, to compare with: `command` (started by us in the directory `cwd`) or `url` (running already).
+
+    A `url` must be released for load. `headers` are those of the service unless given. So many times slower than the
+    base's the p50, and the tail (p95 and p99), may be.
+    """
+
+    command: str | None = None
+    url: str | None = None
+    cwd: str = "."
+    allow: tuple[Literal["load"], ...] = ()
+    headers: Mapping[str, str] | None = None
+    p50_ratio: float = 1.2
+    tail_ratio: float = 1.5
+
+    @property
+    def given(self) -> bool:
+        """Whether there is something to compare with."""
+        return self.command is not None or self.url is not None
+
+    @property
+    def released(self) -> bool:
+        """Whether it may be put under load: what we start may."""
+        return self.command is not None or "load" in self.allow
+
+
+@dataclass(frozen=True)
 class Inputs:
     """Valid rows that everything is anchored on, and what is known about them.
 
@@ -165,6 +192,7 @@ class Settings:
     relations: Relations | None = None
     registry: Registry | None = None
     latency: Latency | None = None
+    base: Base | None = None
     metrics: Metrics | None = None
     cache: Cache | None = None
     drills: Drills = field(default_factory=Drills)
@@ -214,20 +242,23 @@ def parse(plain: Mapping[str, Any], *, source: str, directory: Path) -> Settings
         for name, entry in entries.items() if isinstance(entries, Mapping) else ():
             converted(entry, kind, source, f'{table}."{name}"')
     settings = converted({**plain, "directory": str(directory)}, Settings, source, "")
-    _check_service(settings.service, source)
+    _check_address("service", settings.service, source, least=1)
+    if settings.base is not None:
+        _check_address("base", settings.base, source, least=0)
     _check_numbers(settings, source)
     return settings
 
 
-def _check_service(service: Service, source: str) -> None:
-    if (service.command is None) == (service.url is None):
-        raise SettingsError(f"{source}: service: give one of `command` and `url`")
-    if service.url is not None and not service.url.startswith(("http://", "https://")):
-        raise SettingsError(f"{source}: service.url: expected http://… or https://…, got {service.url!r}")
+def _check_address(table: str, where: Service | Base, source: str, least: int) -> None:
+    if not least <= sum(one is not None for one in (where.command, where.url)) <= 1:
+        raise SettingsError(f"{source}: {table}: give one of `command` and `url`")
+    if where.url is not None and not where.url.startswith(("http://", "https://")):
+        raise SettingsError(f"{source}: {table}.url: expected http://… or https://…, got {where.url!r}")
 
 
 def _check_numbers(settings: Settings, source: str) -> None:
-    for table in (settings.service, settings.contract, settings.lifecycle, settings.latency, settings.metrics):
+    tables = (settings.service, settings.contract, settings.lifecycle, settings.latency, settings.base)
+    for table in (*tables, settings.metrics):
         if table is None:
             continue
         name = type(table).__name__.lower()

@@ -1,17 +1,57 @@
-"""The first answer of a service that documents none: where the prediction, the version and the id stand in it."""
+"""How a service is met: it is started or found, and its first answer says where the prediction stands in it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_mlready.evidence.asking import predict
 from pytest_mlready.protocols.answer_keys import learned
+from pytest_mlready.service import target as targets
 
 if TYPE_CHECKING:
     from pytest_mlready.records import Row
     from pytest_mlready.service.target import Target
+    from pytest_mlready.settings import Base, Service, Settings
+
+
+def reached(
+    settings: Settings,
+    where: Service | Base,
+    rows: tuple[Row, ...],
+    run_dir: Path,
+    *,
+    cwd: str = ".",
+    allow: Sequence[str] = (),
+) -> Target:
+    """Start the command in `cwd` or attach to the URL of `where`, and get acquainted; whoever calls stops it.
+
+    It is spoken to as `[service]` declares, with headers of its own if it has some.
+
+    Raises:
+        StartError: it did not start, or was never ready; the message is fit to print once it is scrubbed.
+        DetectError, ValueError: how to speak to it cannot be found out and is not declared, or is declared wrong.
+    """
+    service = settings.service
+    known: dict[str, Any] = {
+        "declared_json": service.json,
+        "declared_paths": service.paths,
+        "feature_names": tuple(rows[0]) if rows else (),
+        "headers": tuple((service.headers if where.headers is None else where.headers).items()),
+        "allow": tuple(allow),
+        "start_timeout_s": service.ready_timeout_s,
+    }
+    if where.command is not None:
+        made = targets.launch(command=where.command, cwd=settings.path(cwd), run_dir=run_dir, **known)
+    else:
+        made = targets.attach(url=str(where.url), **known)
+    try:
+        return acquainted(made, rows, service.json)
+    except BaseException:
+        made.stop(0.5)
+        raise
 
 
 def acquainted(target: Target, rows: tuple[Row, ...], declared: Mapping[str, Any]) -> Target:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ class Context:
 
     `rows` are the sample rows without their label, values as JSON would carry them. `turn_fd` is the descriptor of
     the lock that makes our turn exclusive, to be handed to a load generator so that the turn lasts as long as it
-    lives (None in a shared turn). `progress` takes a short text for the terminal.
+    lives (None in a shared turn). `directory` takes what services write, `progress` a short text for the terminal.
     """
 
     target: Target
@@ -28,6 +29,7 @@ class Context:
     seed: int
     budget_s: float
     turn_fd: int | None = None
+    directory: Path = Path("mlready-report")
     progress: Callable[[str], None] = lambda text: None
 
     def rng(self, purpose: str) -> random.Random:

@@ -61,7 +61,7 @@ def gather(context: Context) -> Saturation:
         stop = threading.Event()
         idle = _asked(context, threads, roles, time.monotonic() + IDLE_S, stop)
         busy_now = threading.Event()
-        load = threads.submit(driven, plan, context.turn_fd, lambda counts: busy_now.set())
+        load = threads.submit(driven, plan, lambda counts: busy_now.set(), context.turn_fd)
         load.add_done_callback(lambda _: stop.set())
         load.add_done_callback(lambda _: busy_now.set())
         busy_now.wait()

@@ -69,13 +69,9 @@ def drive(
 ) -> LoadRun:
     """Single-row predicts at `rate` requests a second for `duration_s` seconds.
 
-    The pool of connections is so large that a slow service cannot make us late: it never holds more requests than
-    arrive before the deadline of the first.
-
     Raises:
         GatherError: the load gave no result.
     """
-    pool = min(MOST_CONNECTIONS, math.ceil(1.2 * rate * TIMEOUT_S) + 32)
     with tempfile.TemporaryDirectory(prefix="mlready-load-") as output:
         plan = Plan(
             url=target.url,
@@ -86,17 +82,22 @@ def drive(
             arrivals=arrivals,
             seed=seed,
             timeout_s=TIMEOUT_S,
-            pool=pool,
+            pool=pool_for(rate),
             warmup_s=WARMUP_S,
             progress=on_progress is not None,
         )
-        return driven(plan, turn_fd, on_progress)
+        return driven(plan, on_progress, turn_fd)
 
 
-def driven(plan: Plan, turn_fd: int | None, on_progress: Callable[[dict[str, Any]], None] | None) -> LoadRun:
-    """Run a plan in a process of its own, which holds our turn as long as it lives. Raises GatherError."""
+def pool_for(rate: float) -> int:
+    """Connections so many that a slow service cannot make us late: no more arrive before the deadline of the first."""
+    return min(MOST_CONNECTIONS, math.ceil(1.2 * rate * TIMEOUT_S) + 32)
+
+
+def driven(plan: Plan, on_progress: Callable[[dict[str, Any]], None] | None, *turn_fds: int | None) -> LoadRun:
+    """Run a plan in a process of its own, which holds our turns as long as it lives. Raises GatherError."""
     try:
-        return run(plan, on_progress=on_progress, pass_fds=() if turn_fd is None else (turn_fd,))
+        return run(plan, on_progress=on_progress, pass_fds=tuple(one for one in turn_fds if one is not None))
     except LoadError as error:
         raise GatherError(str(error)) from None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pytest_mlready.records import LoadRun
 
@@ -46,6 +47,18 @@ def starved(run: LoadRun, limit_s: float) -> str | None:
 def punctual(run: LoadRun, limit_s: float) -> bool:
     """Whether requests left so punctually that lateness cannot have made them slow: RULES, latency, 2."""
     return run.generator.lateness_p99_s <= max(SMALLEST_S, 0.02 * limit_s)
+
+
+def served_s(run: LoadRun) -> NDArray[np.float64]:
+    """Seconds that the service took for each request, shape (requests,); inf where no 2xx answer came.
+
+    From when it was due, less what the generator was late by its own fault: a request that waited because the service
+    held every connection counts from its due time. For comparing services that share the generator's trouble.
+    """
+    status = np.asarray(run.series["status"])
+    times = np.where(run.series["queued"], run.series["response_s"], run.series["service_s"])
+    served: NDArray[np.float64] = np.where((status >= 200) & (status < 300), times, np.inf)
+    return served
 
 
 def unheld(run: LoadRun, grace_s: float) -> tuple[int, int]:

@@ -20,7 +20,7 @@ from pytest_mlready.measure.quantiles import quantile
 Array = NDArray[np.float64]
 Comparison = Literal["regression", "no regression", "inconclusive"]
 
-_FEWEST_PAIRS = 8
+FEWEST_PAIRS = 8
 _FEWEST_ABOVE = 10
 """Requests above a quantile, of both versions together, below which nothing is known of it."""
 ALPHA = 0.04
@@ -132,9 +132,9 @@ class _Pairs:
     """Blocks of two versions, and the test of a ratio between them."""
 
     def __init__(self, baseline: Sequence[ArrayLike], candidate: Sequence[ArrayLike], q: float) -> None:
-        if len(baseline) != len(candidate) or len(baseline) < _FEWEST_PAIRS:
+        if len(baseline) != len(candidate) or len(baseline) < FEWEST_PAIRS:
             raise ValueError(
-                f"needs as many blocks of the candidate as of the baseline, at least {_FEWEST_PAIRS}, "
+                f"needs as many blocks of the candidate as of the baseline, at least {FEWEST_PAIRS}, "
                 f"not {len(candidate)} and {len(baseline)}"
             )
         self.baseline, self._starts = _joined(baseline)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -147,6 +148,18 @@ class Connection:
             if parser.feed(data):
                 return
             connection.settimeout(_left(deadline))
+
+
+class Connections:
+    """What one request at a time has to itself: a connection `to` each origin, open from its first use on."""
+
+    def __init__(self, origins: Iterable[Origin], timeout_s: float, max_body: int) -> None:
+        self.to = {one: Connection(one, timeout_s, max_body) for one in origins}
+
+    def close(self) -> None:
+        """Close all."""
+        for one in self.to.values():
+            one.close()
 
 
 @cache

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import gevent
 
-from pytest_mlready.openloop.connection import UNSENT, Connection, Failed, Origin
+from pytest_mlready.openloop.connection import UNSENT, Connections, Failed, Origin
 from pytest_mlready.openloop.executor import Executor
 from pytest_mlready.openloop.plan import Kind, Plan, Request
 from pytest_mlready.openloop.recording import Recording
@@ -38,8 +38,8 @@ def drive(plan: Plan, report: Report | None = None, progress: Progress | None = 
 
     `report` hears of every recorded request, `progress` of the totals once a second.
     """
-    origin = Origin.of(plan.url)
-    executor = Executor(lambda: Connection(origin, plan.timeout_s, plan.max_body), plan.pool, plan.backlog)
+    origins = [Origin.of(url) for url in plan.urls]
+    executor = Executor(lambda: Connections(origins, plan.timeout_s, plan.max_body), plan.pool, plan.backlog)
     try:
         before = warmup(plan)
         warm = _Traffic(plan, before, None, time.monotonic() + _LEAD_S)
@@ -53,7 +53,7 @@ def drive(plan: Plan, report: Report | None = None, progress: Progress | None = 
         gc.unfreeze()
 
 
-def _measured(plan: Plan, executor: Executor[Connection], report: Report | None, progress: Progress | None) -> LoadRun:
+def _measured(plan: Plan, executor: Executor[Connections], report: Report | None, progress: Progress | None) -> LoadRun:
     arrivals = schedule(plan)
     start, started_at, cpu = time.monotonic() + _LEAD_S, time.time() + _LEAD_S, _cpu_s()
     traffic = _Traffic(plan, arrivals, report, start)
@@ -71,6 +71,7 @@ def _measured(plan: Plan, executor: Executor[Connection], report: Report | None,
 class _Message:
     request: Request
     kind: Kind
+    origin: Origin
     data: bytes
 
 
@@ -78,22 +79,23 @@ class _Traffic:
     """The requests of one schedule: sends each, times it, records it."""
 
     def __init__(self, plan: Plan, arrivals: Schedule, report: Report | None, start: float) -> None:
-        authority = Origin.of(plan.url).authority
         self.start = start
         self.due_s: list[float] = arrivals.due_s.tolist()
         self.recording = Recording(arrivals, [kind.name for kind in plan.classes])
-        self._messages = [[_message(kind, one, authority) for one in kind.requests] for kind in plan.classes]
+        self._messages = [
+            [_message(kind, one, Origin.of(kind.url or plan.url)) for one in kind.requests] for kind in plan.classes
+        ]
         self._kinds: list[int] = arrivals.kind.tolist()
         self._requests: list[int] = arrivals.request.tolist()
         self._report = report
 
-    def send(self, connection: Connection, index: int) -> None:
+    def send(self, connections: Connections, index: int) -> None:
         message = self._messages[self._kinds[index]][self._requests[index]]
         sent_s = time.monotonic() - self.start
         problem: Exception | None = None
         size = 0
         try:
-            answer = connection.exchange(message.request.method, message.data)
+            answer = connections.to[message.origin].exchange(message.request.method, message.data)
         except Failed as failed:
             if failed.word == UNSENT:
                 self.drop(index)
@@ -118,11 +120,11 @@ class _Traffic:
             self._report(message.request, message.kind.name, 0.0, 0, Dropped("dropped"))
 
 
-def _message(kind: Kind, request: Request, authority: str) -> _Message:
+def _message(kind: Kind, request: Request, origin: Origin) -> _Message:
     headers = request.headers
     if not any(name.lower() == "host" for name, _ in headers):
-        headers = (("Host", authority), *headers)
-    return _Message(request, kind, request_bytes(request.method, request.path, headers, request.body))
+        headers = (("Host", origin.authority), *headers)
+    return _Message(request, kind, origin, request_bytes(request.method, request.path, headers, request.body))
 
 
 def _tick(traffic: _Traffic, progress: Progress) -> None:

@@ -19,7 +19,7 @@ def hosted(plan: Plan, progress: Progress | None = None) -> LoadRun:
     Raises:
         RuntimeError: the user ended without a result; the message has its exception.
     """
-    _allow_files(plan.pool)
+    _allow_files(plan.pool * len(plan.urls))
     results: list[LoadRun] = []
 
     class Planned(User):

@@ -32,19 +32,22 @@ class Kind:
     """A class of requests with its share of the traffic; its `requests` are cycled in a seeded random order.
 
     `expected` holds the first digits of a status that counts as success: (4,) for requests that should be refused.
+    `url` is the origin of the service that it is sent to, where that is not the plan's.
     """
 
     name: str
     weight: float
     requests: tuple[Request, ...]
     expected: tuple[int, ...] = (2,)
+    url: str = ""
 
 
 @dataclass(frozen=True)
 class Plan:
     """One open-loop run against the service at `url` (its origin).
 
-    `stages` follow each other; or, with arrivals "trace", `trace` holds the times of all arrivals, in seconds from
+    `stages` follow each other, and `stage_classes` names the classes that each of them sends (empty: all of them, in
+    every stage); or, with arrivals "trace", `trace` holds the times of all arrivals, in seconds from
     the first, and there are no stages. `warmup_s` before them is sent at the rate they begin with and not recorded,
     so that connections and caches are warm. `pool` bounds the requests in flight: below rate times
     `timeout_s` a slow service can fill it. `backlog` bounds those that wait for a free place, and whatever comes
@@ -67,11 +70,14 @@ class Plan:
     max_body: int = 16_777_216
     progress: bool = True
     trace: tuple[float, ...] = ()
+    stage_classes: tuple[tuple[str, ...], ...] = ()
 
     def __post_init__(self) -> None:
-        if not self.url.startswith(("http://", "https://")):
-            raise ValueError(f"url must begin with http:// or https://, not {self.url!r}")
+        for url in self.urls:
+            if not url.startswith(("http://", "https://")):
+                raise ValueError(f"url must begin with http:// or https://, not {url!r}")
         self._check_arrivals()
+        self._check_stage_classes()
         if not self.classes or any(not kind.requests or kind.weight <= 0 for kind in self.classes):
             raise ValueError("classes must hold at least one, each with requests and a weight > 0")
         if len({kind.name for kind in self.classes}) < len(self.classes):
@@ -81,6 +87,11 @@ class Plan:
             raise ValueError(f"share must be (i, n) with 0 <= i < n, not {self.share!r}")
         if self.pool < 1 or self.backlog < 0 or self.timeout_s <= 0 or self.warmup_s < 0:
             raise ValueError("pool must be >= 1, backlog and warmup_s >= 0, timeout_s > 0")
+
+    @property
+    def urls(self) -> tuple[str, ...]:
+        """The origins that requests go to, its own first."""
+        return tuple(dict.fromkeys((self.url, *(kind.url or self.url for kind in self.classes))))
 
     @property
     def duration_s(self) -> float:
@@ -121,6 +132,16 @@ class Plan:
             first, last, seconds = ramp(stage)
             if min(first, last) < 0 or max(first, last) <= 0 or seconds <= 0:
                 raise ValueError(f"stages must have rates >= 0, not both 0, and seconds > 0, not {stage!r}")
+
+    def _check_stage_classes(self) -> None:
+        known = {kind.name for kind in self.classes}
+        if not self.stage_classes:
+            return
+        if len(self.stage_classes) != len(self.stages):
+            raise ValueError(f"stage_classes must name classes for {len(self.stages)} stages")
+        for names in self.stage_classes:
+            if not names or not known.issuperset(names):
+                raise ValueError(f"stage_classes must name some of {sorted(known)} for each stage, not {names!r}")
 
 
 def ramp(stage: Stage) -> tuple[float, float, float]:

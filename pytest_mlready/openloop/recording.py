@@ -33,6 +33,7 @@ class Recording:
         self._names = names
         self._kinds: list[int] = schedule.kind.tolist()
         self._due: list[float] = schedule.due_s.tolist()
+        self._stages = schedule.stage
         size = min(len(schedule), MAX_RAW)
         self._sent_s = array("d", [math.inf]) * size
         self._done_s = array("d", [math.inf]) * size
@@ -121,6 +122,7 @@ class Recording:
             service = np.where(np.isfinite(sent), done - sent, np.inf)
         return {
             "class": np.array(self._kinds[:size], dtype=np.int16),
+            "stage": self._stages[:size],
             "intended_s": intended,
             "sent_s": sent,
             "response_s": done - intended,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,9 +13,10 @@ from pytest_mlready.openloop.plan import Arrivals, Kind, Plan, Stage, ramp
 
 @dataclass(frozen=True)
 class Schedule:
-    """All arrivals of a run: due times (seconds from the start, ascending), class and request of each."""
+    """All arrivals of a run: due times (seconds from the start, ascending), stage, class and request of each."""
 
     due_s: NDArray[np.float64]
+    stage: NDArray[np.int16]
     kind: NDArray[np.int16]
     request: NDArray[np.int64]
 
@@ -29,16 +31,17 @@ def schedule(plan: Plan) -> Schedule:
     the shares is the schedule a single process would send.
     """
     if plan.trace:
-        return _shared(plan, np.array(plan.trace), stream=2)
-    return _shared(plan, due_times(plan.stages, plan.arrivals, np.random.default_rng([plan.seed, 1])), stream=2)
+        return _shared(plan, np.array(plan.trace), plan.stage_classes, stream=2)
+    due = due_times(plan.stages, plan.arrivals, np.random.default_rng([plan.seed, 1]))
+    return _shared(plan, due, plan.stage_classes, stream=2)
 
 
 def warmup(plan: Plan) -> Schedule:
-    """The requests before the schedule: at the rate it begins with, evenly spaced; none where there is no warm-up."""
+    """The requests before the schedule, of all classes, evenly spaced at the rate it begins with; or none."""
     if not plan.warmup_s:
-        return _shared(plan, np.empty(0), stream=3)
+        return _shared(plan, np.empty(0), (), stream=3)
     stages = ((plan.first_rate, plan.warmup_s),)
-    return _shared(plan, due_times(stages, "constant", np.random.default_rng(plan.seed)), stream=3)
+    return _shared(plan, due_times(stages, "constant", np.random.default_rng(plan.seed)), (), stream=3)
 
 
 def due_times(stages: tuple[Stage, ...], arrivals: Arrivals, rng: np.random.Generator) -> NDArray[np.float64]:
@@ -77,16 +80,31 @@ def _inverse(
     return np.minimum(since, lengths)
 
 
-def _shared(plan: Plan, due: NDArray[np.float64], stream: int) -> Schedule:
+def _shared(plan: Plan, due: NDArray[np.float64], sent: Sequence[Collection[str]], stream: int) -> Schedule:
+    """This process's share of all arrivals; `sent` names the classes of each stage, all where it is empty."""
     rng = np.random.default_rng([plan.seed, stream])
-    weights = np.array([kind.weight for kind in plan.classes], dtype=float)
-    kinds = rng.choice(len(weights), size=len(due), p=weights / weights.sum()).astype(np.int16)
+    ends = np.cumsum([seconds for *_, seconds in plan.stages])[:-1]
+    stages = np.searchsorted(ends, due, side="right").astype(np.int16)
+    kinds = _drawn(plan.classes, sent, stages, rng)
     requests = np.zeros(len(due), dtype=np.int64)
     for index, kind in enumerate(plan.classes):
         mine = kinds == index
         requests[mine] = _cycled(kind, int(mine.sum()), rng)
     first, step = plan.share
-    return Schedule(due[first::step], kinds[first::step], requests[first::step])
+    return Schedule(due[first::step], stages[first::step], kinds[first::step], requests[first::step])
+
+
+def _drawn(
+    classes: Sequence[Kind], sent: Sequence[Collection[str]], stages: NDArray[np.int16], rng: np.random.Generator
+) -> NDArray[np.int16]:
+    """The class of each arrival: of those of its stage, by their weights."""
+    whole = {kind.name for kind in classes}
+    weights = np.array([[kind.weight * (kind.name in names) for kind in classes] for names in sent or [whole]])
+    upto = np.cumsum(weights, axis=1)
+    of_stage = stages if sent else np.zeros_like(stages)
+    draws = rng.random(len(stages))[:, None] * upto[of_stage, -1:]
+    drawn: NDArray[np.int16] = np.sum(draws >= upto[of_stage], axis=1).astype(np.int16)
+    return drawn
 
 
 def _cycled(kind: Kind, count: int, rng: np.random.Generator) -> NDArray[np.int64]:

@@ -51,9 +51,8 @@ def stage_runs(run: LoadRun, plan: Plan) -> list[LoadRun]:
         return []
     runs, begin, count = [], 0.0, len(plan.stages)
     for number, stage in enumerate(plan.stages, 1):
-        only = replace(plan, stages=(stage,))
-        due = run.series["intended_s"]
-        mine = (due >= begin) & ((due < begin + only.duration_s) | (number == count))
+        only = replace(plan, stages=(stage,), stage_classes=())
+        mine = run.series["stage"] == number - 1
         if (mine & (run.series["class"] == 0)).any():
             series = {name: values[mine] for name, values in run.series.items()}
             series |= {name: series[name] - begin for name in ("intended_s", "sent_s")}

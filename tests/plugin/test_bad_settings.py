@@ -73,6 +73,11 @@ def test_a_wrong_file(project: Project, text: str, said: str) -> None:
     [
         (["--mlready-profile", "fast"], "--mlready-profile: expected one of smoke, quick, full, not 'fast'"),
         (["--mlready-allow", "all"], "--mlready-allow: expected a comma list of fuzz, load, deploy, kill, not 'all'"),
+        (["--mlready-base-url", "x"], "--mlready-base-url: service.url: expected http://… or https://…, got 'x'"),
+        (
+            ["--mlready-base-url", "http://x", "--mlready-base-command", "y"],
+            "give one of --mlready-base-command and --mlready-base-url",
+        ),
         (["--mlready-url", "ftp://x"], "service.url: expected http://… or https://…, got 'ftp://x'"),
         (["mlready.toml::contract.nothing"], "no check 'contract.nothing'"),
     ],

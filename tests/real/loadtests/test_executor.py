@@ -109,6 +109,20 @@ def test_failing_answers_are_counted_by_status(server: Server, tmp_path: Path) -
     assert seen[-1]["failures"] == seen[-1]["sent"] > 0
 
 
+def test_classes_with_an_origin_of_their_own_go_there_in_the_stages_that_name_them(
+    server: Server, tmp_path: Path
+) -> None:
+    fast, slow = server("fast"), server("slow")
+    kinds = (replace(GET[0], name="fast"), replace(GET[0], name="slow", url=slow))
+    plan = replace(plan_of(fast, tmp_path, 20, 1), classes=kinds, stages=3 * ((20.0, 1.0),))
+    load = run(replace(plan, stage_classes=(("slow",), ("fast",), ("slow",))))
+    assert [one.statuses for one in load.classes] == [{"200": 20}, {"200": 40}]
+    assert load.series["stage"].tolist() == [at for at in range(3) for _ in range(20)]
+    of_slow = load.series["class"] == 1
+    assert np.array_equal(of_slow, load.series["stage"] != 1)
+    assert load.series["service_s"][of_slow].min() >= 0.1 > np.median(load.series["service_s"][~of_slow])
+
+
 def test_arrivals_at_the_wire_follow_the_schedule(server: Server, tmp_path: Path) -> None:
     plan = replace(plan_of(server("fast"), tmp_path, 100, 4), arrivals="poisson", seed=3)
     gaps = np.diff(np.sort(run(plan).series["sent_s"]))

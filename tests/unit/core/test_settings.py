@@ -34,6 +34,21 @@ def test_a_table_claims_a_capability(tmp_path: Path) -> None:
     assert (settings.latency.rate, settings.latency.p99_ms, settings.latency.error_rate) == (120, 250, 0.001)
 
 
+@mark.parametrize(
+    ("table", "given", "released"),
+    [
+        ("", False, False),
+        ("command = 'x {port}'\n", True, True),
+        ("url = 'http://x'\n", True, False),
+        ("url = 'http://x'\nallow = ['load']\n", True, True),
+    ],
+)
+def test_a_base_that_runs_already_must_be_released(table: str, given: bool, released: bool, tmp_path: Path) -> None:
+    base = read(f"{SERVICE}[base]\n{table}", tmp_path).base
+    assert base is not None
+    assert (base.given, base.released, base.p50_ratio, base.tail_ratio) == (given, released, 1.2, 1.5)
+
+
 def test_dates_are_dates(tmp_path: Path) -> None:
     settings = read(SERVICE + '[waive."a.b"]\nreason = "x"\nexpires = 2027-02-01\n', tmp_path)
     assert settings.waive == {"a.b": Waiver("x", datetime.date(2027, 2, 1))}
@@ -83,6 +98,13 @@ def test_what_may_be_done_to_a_target(text: str, allow: set[str], tmp_path: Path
         (SERVICE + '[attest."a.b"]\nowner = 1\n', 'mlready.toml: attest."a.b".owner: Expected `str`, got `int`'),
         (SERVICE + 'command = "{port}"\n', "mlready.toml: service: give one of `command` and `url`"),
         ('[service]\nurl = "127.0.0.1:8000"\n', "service.url: expected http://… or https://…, got '127.0.0.1:8000'"),
+        (SERVICE + "[base]\nurl = 'x'\n", "mlready.toml: base.url: expected http://… or https://…, got 'x'"),
+        (
+            SERVICE + "[base]\ncommand = 'x'\nurl = 'http://x'\n",
+            "mlready.toml: base: give one of `command` and `url`",
+        ),
+        (SERVICE + "[base]\nallow = ['kill']\n", "base.allow[0]: Invalid enum value 'kill'"),
+        (SERVICE + "[base]\ntail_ratio = 0\n", "mlready.toml: base.tail_ratio: expected a number above 0, got 0"),
         (SERVICE + "ready_timeout_s = 0\n", "service.ready_timeout_s: expected a number above 0, got 0"),
     ],
 )

@@ -150,8 +150,9 @@ class TestUnleash:
     @pytest.mark.parametrize("case", UNLEASH["variants"])
     def test_variants(self, case: dict[str, Any]) -> None:
         total = sum(case["weights"].values())
-        assert variant_of(experiment("unleash-variants", case["weights"], case["group"], total=total), case["id"]) == (
-            case["variant"]
+        assert (
+            variant_of(experiment("unleash-variants", case["weights"], case["group"], total=total), case["id"])
+            == (case["variant"])
         )
 
 

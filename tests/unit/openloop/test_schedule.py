@@ -64,11 +64,22 @@ def test_the_same_seed_gives_the_same_schedule() -> None:
 def test_shares_together_are_the_whole_schedule(count: int, changes: dict[str, object]) -> None:
     whole = schedule(plan_of(**changes))
     parts = [schedule(plan_of(**changes, share=(index, count))) for index in range(count)]
-    for name in ("due_s", "kind", "request"):
+    for name in ("due_s", "stage", "kind", "request"):
         joined = np.empty_like(getattr(whole, name))
         for index, part in enumerate(parts):
             joined[index::count] = getattr(part, name)
         assert np.array_equal(joined, getattr(whole, name))
+
+
+def test_each_stage_sends_the_classes_that_it_names() -> None:
+    stages = ((100.0, 4.0), (100.0, 4.0), (100.0, 4.0))
+    arrivals = schedule(plan_of(stages=stages, stage_classes=(("b",), ("a", "b"), ("a",)), arrivals="constant"))
+    assert arrivals.stage.tolist() == [at for at in range(3) for _ in range(400)]
+    shares = [(arrivals.kind[arrivals.stage == at] == 0).mean() for at in range(3)]
+    assert shares == [0.0, pytest.approx(0.75, abs=0.07), 1.0]
+    first = arrivals.request[arrivals.kind == 0]
+    assert sorted(first[:7].tolist()) == list(range(7))
+    assert (warmup(plan_of(stages=stages, stage_classes=(("b",), ("b",), ("b",)))).kind == 0).any()
 
 
 def test_classes_have_their_weight_and_requests_their_turn() -> None:
@@ -142,6 +153,10 @@ def test_rate_is_the_mean_over_the_duration(changes: dict[str, object], rate: fl
         ({**TRACE, "trace": (0.0, float("inf"))}, "ascending"),
         ({**TRACE, "trace": (0.0, 0.0)}, "more than that one"),
         ({"classes": ()}, "classes"),
+        ({"classes": (Kind("a", 1, (Request("GET", "/"),), url="h:2"),)}, "http://"),
+        ({"stage_classes": (("a",), ("b",))}, "for 1 stages"),
+        ({"stage_classes": (("c",),)}, "stage_classes must name some of"),
+        ({"stage_classes": ((),)}, "stage_classes must name some of"),
         ({"share": (2, 2)}, "share"),
         ({"pool": 0}, "pool"),
     ],
