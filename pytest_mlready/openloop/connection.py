@@ -1,9 +1,9 @@
-"""One keep-alive HTTP/1.1 connection over a bare gevent socket."""
+"""One keep-alive HTTP/1.1 connection in gevent's loop, made for many short requests."""
 
 from __future__ import annotations
 
 import errno
-import time
+import ssl
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
@@ -13,12 +13,15 @@ from urllib.parse import urlsplit
 import gevent.socket
 import gevent.ssl
 
+from pytest_mlready.openloop.arrival import decrypted, received, stamp
+from pytest_mlready.openloop.deadline import Deadline
 from pytest_mlready.protocols.http1 import Malformed, Oversize, ResponseParser
 
-_READ = 65_536
 UNSENT = "unsent"
-"""What became of a request for which this machine had no socket: nothing that the service could have done."""
+"""What became of a request that we could not send at all: nothing that the service answered, or failed to."""
 _EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.EADDRNOTAVAIL, errno.ENOBUFS, errno.ENOMEM}
+_FOR_READING = 1
+_NOT_YET = (BlockingIOError, ssl.SSLWantReadError)
 
 
 @dataclass(frozen=True)
@@ -46,10 +49,10 @@ class Origin:
 
 
 class Failed(Exception):
-    """No whole answer came; `word` says why (see `records.Exchange.failure`)."""
+    """No whole answer came; `word` is one of those that `records.Exchange.failure` may hold."""
 
-    def __init__(self, word: str) -> None:
-        super().__init__(word)
+    def __init__(self, word: str, why: str = "") -> None:
+        super().__init__(f"{word}: {why}" if why else word)
         self.word = word
 
 
@@ -58,13 +61,25 @@ class _Stale(Exception):
 
 
 class Connection:
-    """Sends one request at a time and reopens itself as needed."""
+    """Sends one request at a time and reopens itself as needed.
+
+    Its socket is watched for reading from its opening to its end. Watching it anew for each answer, with a timeout for
+    each, would cost more than everything else that is done for a request.
+
+    `answered_at` is when (`time.monotonic()`) the last byte of the last answer came.
+    """
 
     def __init__(self, origin: Origin, timeout_s: float, max_body: int) -> None:
+        self.answered_at = 0.0
         self._origin = origin
+        self._receive = decrypted if origin.tls else received
         self._timeout_s = timeout_s
         self._max_body = max_body
+        self._hub = gevent.get_hub()
+        self._deadline = Deadline(self._hub.loop, lambda: Failed("deadline"))
         self._socket: Any = None
+        self._watcher: Any = None
+        self._reader: Any = None
 
     def exchange(self, method: str, request: bytes) -> ResponseParser:
         """Send prepared bytes, return the complete answer.
@@ -73,34 +88,37 @@ class Connection:
         used before ends without a single byte, the request goes once more over a new one.
 
         Raises:
-            Failed: refused, reset, closed, deadline, oversize, malformed or unsent.
+            Failed: refused, unsent, reset, closed, deadline, oversize or malformed.
         """
-        deadline = time.monotonic() + self._timeout_s
+        self._deadline.set(self._timeout_s)
         try:
             try:
-                return self._attempt(method, request, deadline)
+                return self._attempt(method, request)
             except _Stale:
                 self.close()
-                return self._attempt(method, request, deadline)
+                return self._attempt(method, request)
         except BaseException:
             self.close()
             raise
+        finally:
+            self._deadline.clear()
 
     def close(self) -> None:
         """Close the socket, if one is open."""
         if self._socket is not None:
+            self._watcher.stop()
+            self._watcher.close()
             self._socket.close()
             self._socket = None
 
-    def _attempt(self, method: str, request: bytes, deadline: float) -> ResponseParser:
+    def _attempt(self, method: str, request: bytes) -> ResponseParser:
         used = self._socket is not None
         if not used:
-            self._open(deadline)
+            self._open()
         parser = ResponseParser(method, self._max_body)
         try:
-            self._send_and_read(parser, request, deadline)
-        except TimeoutError:
-            raise Failed("deadline") from None
+            self._send(request)
+            self._read(parser)
         except Oversize:
             raise Failed("oversize") from None
         except Malformed:
@@ -117,37 +135,83 @@ class Connection:
             self.close()
         return parser
 
-    def _open(self, deadline: float) -> None:
+    def _open(self) -> None:
         origin = self._origin
         try:
-            raw = gevent.socket.create_connection((origin.host, origin.port), timeout=_left(deadline))
-            raw.setsockopt(gevent.socket.IPPROTO_TCP, gevent.socket.TCP_NODELAY, 1)
-            if origin.tls:
-                raw = _tls().wrap_socket(raw, server_hostname=origin.host)
-        except TimeoutError:
-            raise Failed("deadline") from None
+            raw = gevent.socket.create_connection((origin.host, origin.port))
         except OSError as error:
-            raise Failed(UNSENT if error.errno in _EXHAUSTED else "refused") from None
-        self._socket = raw
-
-    def _send_and_read(self, parser: ResponseParser, request: bytes, deadline: float) -> None:
-        connection = self._socket
-        connection.settimeout(_left(deadline))
+            word = UNSENT if error.errno in _EXHAUSTED else "refused"
+            raise Failed(word, f"no connection to {origin.authority}: {error.strerror or error}") from None
         try:
-            connection.sendall(request)
+            raw.setsockopt(gevent.socket.IPPROTO_TCP, gevent.socket.TCP_NODELAY, 1)
+            stamp(raw)
+            self._socket = _secured(raw, origin.host) if origin.tls else raw
+        except BaseException:
+            raw.close()
+            raise
+        self._socket.setblocking(False)
+        self._watcher = self._hub.loop.io(self._socket.fileno(), _FOR_READING)
+
+    def _send(self, request: bytes) -> None:
+        try:
+            sent = self._send_some(request)
+            if sent < len(request):
+                self._send_rest(memoryview(request)[sent:])
         except (BrokenPipeError, ConnectionResetError):
-            if parser.started:
-                raise
             # An early answer (413, 408) may be waiting although the server stopped reading.
+            pass
+
+    def _send_rest(self, rest: memoryview) -> None:
+        self._watcher.stop()  # an answer that comes early is read later: it must not wake us here
+        while rest:
+            gevent.socket.wait_write(self._socket.fileno())
+            rest = rest[self._send_some(rest) :]
+
+    def _send_some(self, data: bytes | memoryview) -> int:
+        try:
+            return int(self._socket.send(data))
+        except _NOT_YET:
+            return 0
+
+    def _read(self, parser: ResponseParser) -> None:
+        """Feed what comes until the answer is complete. Raises EOFError where the server ends it before."""
+        if not self._watcher.active:
+            self._watcher.start(self._readable)
         while True:
-            data = connection.recv(_READ)
-            if not data:
-                if parser.eof():
-                    return
+            self._wait()
+            try:
+                data, self.answered_at = self._receive(self._socket)
+            except _NOT_YET:
+                continue
+            if not data and not parser.eof():
                 raise EOFError
-            if parser.feed(data):
+            if not data or parser.feed(data):
                 return
-            connection.settimeout(_left(deadline))
+
+    def _wait(self) -> None:
+        self._reader = gevent.getcurrent()
+        try:
+            self._hub.switch()
+        finally:
+            self._reader = None
+
+    def _readable(self) -> None:
+        """Called by the loop. Where no answer is awaited, the server closed, or says what nobody asked for."""
+        if self._reader is None:
+            self.close()
+        else:
+            self._reader.switch()
+
+
+def _secured(raw: Any, host: str) -> Any:
+    try:
+        return _tls().wrap_socket(raw, server_hostname=host)
+    except ssl.SSLCertVerificationError as error:
+        raise Failed(UNSENT, f"the certificate is not trusted: {error.verify_message}") from None
+    except ssl.SSLError as error:
+        raise Failed("malformed", f"TLS: {error.reason or error}") from None
+    except OSError as error:
+        raise Failed("reset", f"TLS: {error.strerror or error}") from None
 
 
 class Connections:
@@ -166,10 +230,3 @@ class Connections:
 def _tls() -> Any:
     """One context for all connections: reading the system's certificates takes milliseconds."""
     return gevent.ssl.create_default_context()
-
-
-def _left(deadline: float) -> float:
-    left = deadline - time.monotonic()
-    if left <= 0:
-        raise TimeoutError
-    return left

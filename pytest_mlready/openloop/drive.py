@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gc
+import math
 import resource
 import time
+from array import array
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -41,9 +43,7 @@ def drive(plan: Plan, report: Report | None = None, progress: Progress | None = 
     origins = [Origin.of(url) for url in plan.urls]
     executor = Executor(lambda: Connections(origins, plan.timeout_s, plan.max_body), plan.pool, plan.backlog)
     try:
-        before = warmup(plan)
-        warm = _Traffic(plan, before, None, time.monotonic() + _LEAD_S)
-        executor.run(warm.due_s, warm.start, warm.send, warm.wait, warm.drop, plan.timeout_s)
+        _Traffic(plan, warmup(plan), None).run(executor)
         executor.most_in_flight = 0
         gc.collect()
         gc.freeze()
@@ -54,16 +54,15 @@ def drive(plan: Plan, report: Report | None = None, progress: Progress | None = 
 
 
 def _measured(plan: Plan, executor: Executor[Connections], report: Report | None, progress: Progress | None) -> LoadRun:
-    arrivals = schedule(plan)
-    start, started_at, cpu = time.monotonic() + _LEAD_S, time.time() + _LEAD_S, _cpu_s()
-    traffic = _Traffic(plan, arrivals, report, start)
+    traffic = _Traffic(plan, schedule(plan), report)
+    started_at, cpu = time.time() + _LEAD_S, _cpu_s()
     ticker = gevent.spawn(_tick, traffic, progress) if progress else None
     try:
-        executor.run(traffic.due_s, start, traffic.send, traffic.wait, traffic.drop, plan.timeout_s)
+        traffic.run(executor)
     finally:
         if ticker is not None:
             ticker.kill()
-    wall_s = time.monotonic() - start
+    wall_s = time.monotonic() - traffic.start
     return traffic.recording.load_run(plan, started_at, _cpu_s() - cpu, wall_s, executor.most_in_flight)
 
 
@@ -78,32 +77,41 @@ class _Message:
 class _Traffic:
     """The requests of one schedule: sends each, times it, records it."""
 
-    def __init__(self, plan: Plan, arrivals: Schedule, report: Report | None, start: float) -> None:
-        self.start = start
-        self.due_s: list[float] = arrivals.due_s.tolist()
+    def __init__(self, plan: Plan, arrivals: Schedule, report: Report | None) -> None:
+        self.start = math.inf
+        self.due_s = array("d", arrivals.due_s.tobytes())
         self.recording = Recording(arrivals, [kind.name for kind in plan.classes])
         self._messages = [
             [_message(kind, one, Origin.of(kind.url or plan.url)) for one in kind.requests] for kind in plan.classes
         ]
-        self._kinds: list[int] = arrivals.kind.tolist()
-        self._requests: list[int] = arrivals.request.tolist()
+        self._kinds = array("h", arrivals.kind.tobytes())
+        self._requests = array("q", arrivals.request.tobytes())
+        self._grace_s = plan.timeout_s
         self._report = report
+
+    def run(self, executor: Executor[Connections]) -> None:
+        """Begin shortly from now; returns when the last answer has come."""
+        self.start = time.monotonic() + _LEAD_S
+        executor.run(self.due_s, self.start, self.send, self.wait, self.drop, self._grace_s)
 
     def send(self, connections: Connections, index: int) -> None:
         message = self._messages[self._kinds[index]][self._requests[index]]
+        connection = connections.to[message.origin]
         sent_s = time.monotonic() - self.start
         problem: Exception | None = None
         size = 0
         try:
-            answer = connections.to[message.origin].exchange(message.request.method, message.data)
+            answer = connection.exchange(message.request.method, message.data)
         except Failed as failed:
             if failed.word == UNSENT:
-                self.drop(index)
+                self._give_up(index, failed)
                 return
             done_s, problem = time.monotonic() - self.start, failed
             self.recording.failed(index, sent_s, done_s, failed.word)
         else:
-            done_s, status, size = time.monotonic() - self.start, answer.status or 0, len(answer.body)
+            # Whoever sets the wall clock back meanwhile must not make an answer come before its question.
+            done_s = max(sent_s, connection.answered_at - self.start)
+            status, size = answer.status or 0, len(answer.body)
             success = status // 100 in message.kind.expected
             problem = None if success else Unexpected(f"status {status}")
             self.recording.answered(index, sent_s, done_s, status, success=success)
@@ -114,10 +122,13 @@ class _Traffic:
         self.recording.waits(index)
 
     def drop(self, index: int) -> None:
+        self._give_up(index, Dropped("dropped"))
+
+    def _give_up(self, index: int, why: Exception) -> None:
         self.recording.dropped(index)
         if self._report is not None:
             message = self._messages[self._kinds[index]][self._requests[index]]
-            self._report(message.request, message.kind.name, 0.0, 0, Dropped("dropped"))
+            self._report(message.request, message.kind.name, 0.0, 0, why)
 
 
 def _message(kind: Kind, request: Request, origin: Origin) -> _Message:

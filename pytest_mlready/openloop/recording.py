@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from array import array
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -31,8 +31,8 @@ class Recording:
     def __init__(self, schedule: Schedule, names: Sequence[str]) -> None:
         self.sent = self.completed = self.failures = 0
         self._names = names
-        self._kinds: list[int] = schedule.kind.tolist()
-        self._due: list[float] = schedule.due_s.tolist()
+        self._kinds = array("h", schedule.kind.tobytes())
+        self._due = array("d", schedule.due_s.tobytes())
         self._stages = schedule.stage
         size = min(len(schedule), MAX_RAW)
         self._sent_s = array("d", [math.inf]) * size
@@ -41,7 +41,7 @@ class Recording:
         self._queued = array("b", [0]) * size
         self._response = [Histogram() for _ in names]
         self._service = [Histogram() for _ in names]
-        self._statuses: list[Counter[str]] = [Counter() for _ in names]
+        self._statuses: list[Counter[int]] = [Counter() for _ in names]
         self._words: list[Counter[str]] = [Counter() for _ in names]
         self._dropped = [0] * len(names)
 
@@ -51,10 +51,11 @@ class Recording:
         self.sent += 1
         self.completed += 1
         self.failures += not success
-        self._response[kind].record(done_s - self._due[index])
-        self._service[kind].record(done_s - sent_s)
-        self._statuses[kind][str(status)] += 1
-        self._keep(index, sent_s, done_s, status)
+        self._statuses[kind][status] += 1
+        if index < MAX_RAW:
+            self._keep(index, sent_s, done_s, status)
+        else:
+            self._count(kind, index, sent_s, done_s)
 
     def failed(self, index: int, sent_s: float, done_s: float, word: str) -> None:
         """No whole answer came. A deadline missed is a lower bound of the latency and counts in the histograms."""
@@ -62,8 +63,7 @@ class Recording:
         self.sent += 1
         self.failures += 1
         if word == "deadline":
-            self._response[kind].record(done_s - self._due[index])
-            self._service[kind].record(done_s - sent_s)
+            self._count(kind, index, sent_s, done_s)
         self._words[kind][word] += 1
         self._keep(index, sent_s, done_s, NO_ANSWER)
 
@@ -81,6 +81,7 @@ class Recording:
     def load_run(self, plan: Plan, started_at: float, cpu_s: float, wall_s: float, connections: int) -> LoadRun:
         """Everything as one document."""
         series = self._series()
+        self._count_answers(series)
         generator = Generator(*lateness(series), cpu_s, wall_s, connections, processes=1)
         return LoadRun(
             scenario=plan.scenario,
@@ -100,6 +101,18 @@ class Recording:
             self._done_s[index] = done_s
             self._status[index] = status
 
+    def _count(self, kind: int, index: int, sent_s: float, done_s: float) -> None:
+        self._response[kind].record(done_s - self._due[index])
+        self._service[kind].record(done_s - sent_s)
+
+    def _count_answers(self, series: Mapping[str, NDArray[Any]]) -> None:
+        """Answers whose times are kept come into the histograms at the end: one by one would cost us lateness."""
+        answered = series["status"] > 0
+        for kind in range(len(self._names)):
+            mine = answered & (series["class"] == kind)
+            self._response[kind].record_all(series["response_s"][mine])
+            self._service[kind].record_all(series["service_s"][mine])
+
     def _class(self, kind: int) -> RequestClass:
         completed, unanswered = sum(self._statuses[kind].values()), sum(self._words[kind].values())
         return RequestClass(
@@ -108,7 +121,7 @@ class Recording:
             sent=completed + unanswered,
             dropped=self._dropped[kind],
             completed=completed,
-            statuses=dict(self._statuses[kind]),
+            statuses={str(status): count for status, count in self._statuses[kind].items()},
             failures=dict(self._words[kind]),
             response_hdr=self._response[kind].encoded(),
             service_hdr=self._service[kind].encoded(),

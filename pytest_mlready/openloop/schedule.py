@@ -111,4 +111,5 @@ def _cycled(kind: Kind, count: int, rng: np.random.Generator) -> NDArray[np.int6
     """Each request once in random order, then all again in another order."""
     size = len(kind.requests)
     rounds = -(-count // size)
-    return np.concatenate([np.empty(0, dtype=np.int64), *(rng.permutation(size) for _ in range(rounds))])[:count]
+    each: NDArray[np.int64] = np.broadcast_to(np.arange(size), (rounds, size))
+    return rng.permuted(each, axis=1).ravel()[:count]

@@ -1,20 +1,13 @@
-"""Waiting until an absolute time, to microseconds, inside gevent's loop.
-
-libev rounds timeouts to whole milliseconds; a timerfd is a file descriptor that becomes readable at its time, so the
-loop's epoll wakes for it at once.
-"""
+"""Waiting until an absolute time, to microseconds, inside gevent's loop."""
 
 from __future__ import annotations
 
-import ctypes
-import os
 import time
 from typing import Any, Protocol
 
 import gevent
 
-_TFD_TIMER_ABSTIME = 1
-_TFD_NONBLOCK_CLOEXEC = os.O_NONBLOCK | getattr(os, "O_CLOEXEC", 0)
+from pytest_mlready.openloop.timerfd import TimerFd
 
 
 class Timer(Protocol):
@@ -28,7 +21,7 @@ class Timer(Protocol):
 def timer() -> Timer:
     """The finest timer that this system has."""
     try:
-        return TimerFd()
+        return FineTimer()
     except (OSError, AttributeError):
         return LoopTimer()
 
@@ -44,38 +37,24 @@ class LoopTimer:
         """Nothing to release."""
 
 
-class _TimeSpec(ctypes.Structure):
-    _fields_ = (("seconds", ctypes.c_long), ("nanoseconds", ctypes.c_long))
-
-
-class _TimerSpec(ctypes.Structure):
-    _fields_ = (("interval", _TimeSpec), ("value", _TimeSpec))
-
-
-class TimerFd:
-    """Linux timerfd on CLOCK_MONOTONIC (timerfd_create(2)), armed with absolute times.
+class FineTimer:
+    """A timerfd in the loop's epoll set: libev rounds its own timeouts to whole milliseconds.
 
     Raises:
         OSError, AttributeError: the system has none.
     """
 
     def __init__(self) -> None:
-        libc = ctypes.CDLL(None, use_errno=True)
-        self._settime = libc.timerfd_settime
-        self._fd = libc.timerfd_create(time.CLOCK_MONOTONIC, _TFD_NONBLOCK_CLOEXEC)
-        if self._fd < 0:
-            raise OSError(ctypes.get_errno(), "timerfd_create")
-        self._spec = _TimerSpec()
-        self._reference = ctypes.byref(self._spec)
+        self._timer = TimerFd()
         self._hub = gevent.get_hub()
         self._sleeper: Any = None
         # Started once and for all: starting it for each sleep costs two system calls and most of the time.
-        self._watcher = self._hub.loop.io(self._fd, 1)
+        self._watcher = self._hub.loop.io(self._timer.fd, 1)
         self._watcher.start(self._wake)
 
     def sleep_until(self, when: float) -> None:
         """Sleep until `when`; always lets other greenlets run, also where `when` is past."""
-        self._arm(max(1, int(when * 1e9)))
+        self._timer.arm(when)
         self._sleeper = gevent.getcurrent()
         try:
             self._hub.switch()
@@ -86,16 +65,10 @@ class TimerFd:
         """Give the descriptor back."""
         self._watcher.stop()
         self._watcher.close()
-        os.close(self._fd)
+        self._timer.close()
 
     def _wake(self) -> None:
         if self._sleeper is None:
-            self._arm(0)
+            self._timer.disarm()
             return
         self._sleeper.switch()
-
-    def _arm(self, nanoseconds: int) -> None:
-        """Arming also takes back that the descriptor is readable; 0 disarms."""
-        self._spec.value.seconds, self._spec.value.nanoseconds = divmod(nanoseconds, 1_000_000_000)
-        if self._settime(self._fd, _TFD_TIMER_ABSTIME, self._reference, None) < 0:
-            raise OSError(ctypes.get_errno(), "timerfd_settime")

@@ -15,6 +15,7 @@ MAX_INTERIM = 16
 """Interim (1xx) answers that are skipped before one answer."""
 
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_FRAMING_NAME_LENGTHS = frozenset(map(len, ("content-length", "transfer-encoding", "connection")))
 _BODILESS = frozenset({204, 304})
 _LENGTH_EXPECTED = frozenset({"POST", "PUT", "PATCH"})
 
@@ -70,7 +71,6 @@ class ResponseParser:
 
     def __init__(self, method: str, max_body: int) -> None:
         self.status: int | None = None
-        self.headers: list[tuple[str, str]] = []
         self.keep_alive = False
         self.started = False
         self.leftover = b""
@@ -93,7 +93,12 @@ class ResponseParser:
         self._head_seen = False
         self._wire_complete = False
         self._second = False
-        self.headers = []
+        self._raw_headers: list[tuple[bytes, bytes]] = []
+
+    @property
+    def headers(self) -> list[tuple[str, str]]:
+        """Decoded when asked for: under load nobody does, and it would be half of the parser's work."""
+        return [(name.decode("latin-1"), value.decode("latin-1")) for name, value in self._raw_headers]
 
     @property
     def body(self) -> bytes:
@@ -183,17 +188,20 @@ class ResponseParser:
         self._in_head = False
         self._overhead = 0
         lengths: list[str] = []
-        connection = ""
-        for name, value in self.headers:
+        connection = b""
+        for name, value in self._raw_headers:
+            if len(name) not in _FRAMING_NAME_LENGTHS:
+                continue
             lowered = name.lower()
-            if lowered == "content-length":
-                lengths.append(value)
-            elif lowered == "transfer-encoding":
-                self._chunked = value.lower().split(",")[-1].strip() == "chunked"
-            elif lowered == "connection":
-                connection += "," + value.lower()
-        options = {option.strip() for option in connection.split(",")}
-        self.keep_alive = "close" not in options and (self._wire.get_http_version() == "1.1" or "keep-alive" in options)
+            if lowered == b"content-length":
+                lengths.append(value.decode("latin-1"))
+            elif lowered == b"transfer-encoding":
+                self._chunked = value.lower().split(b",")[-1].strip() == b"chunked"
+            elif lowered == b"connection":
+                connection += b"," + value.lower()
+        options = {option.strip() for option in connection.split(b",")}
+        persistent = self._wire.get_http_version() == "1.1" or b"keep-alive" in options
+        self.keep_alive = persistent and b"close" not in options
         self._frame(status, lengths)
 
     def _frame(self, status: int, lengths: list[str]) -> None:
@@ -230,7 +238,7 @@ class ResponseParser:
         """Headers are kept, trailers only counted."""
         self._fields += 1
         if self._in_head and self._fields <= MAX_HEADERS:
-            self.headers.append((name.decode("latin-1"), value.decode("latin-1")))
+            self._raw_headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         """The head ended."""
