@@ -32,6 +32,11 @@ from pytest_mlready.measure.regression import compare_quantile
 from pytest_mlready.measure.sequential import log_evidence_above, log_evidence_below
 from pytest_mlready.measure.slo import _decide, judge_share
 from pytest_mlready.measure.usl import fit_usl
+from pytest_mlready.openloop.objective import Objective
+from pytest_mlready.openloop.plan import Kind, Plan, Request
+from pytest_mlready.openloop.recording import Recording
+from pytest_mlready.openloop.schedule import schedule
+from pytest_mlready.openloop.stages import verdict
 from tests.unit.measure import test_regression as paired
 from tests.unit.measure.test_capacity import Queue, searched, trial
 from tests.unit.measure.test_slo_error_rates import LIMIT, RATE, frozen, independent
@@ -44,6 +49,7 @@ FULL, QUICK, SEED = 2000, 60, 20261121
 BUDGET, AT_MOST, ALPHA = 0.01, 0.05, 0.05
 LOADS = np.array([1.0, 2, 4, 8, 12, 16, 24, 32])
 ALLOWED = 1.2
+STEPS = ((10.0, 10.0), (20.0, 10.0), (50.0, 10.0), (100.0, 10.0), (200.0, 10.0))
 
 
 @dataclass(frozen=True)
@@ -206,11 +212,27 @@ def _usl_errors(a: float, b: float, spread: float, rng: Rng) -> Outcome:
     return {f"interval of {name}": not low <= value <= high for name, (value, (low, high)) in truths.items()}
 
 
+def stages(runs: int) -> Iterator[Row]:
+    """`locust -f loadtests Stairs`: every step right at the limit, each judged apart, and all of them as a whole."""
+    plan = Plan("http://127.0.0.1:1", "stairs", STEPS, (Kind("p", 1, (Request("GET", "/"),)),), "-", "constant")
+    yield from _rates("stages", "5 steps of 10 s, independent", runs, partial(_stages_errors, plan))
+
+
+def _stages_errors(plan: Plan, rng: Rng) -> Outcome:
+    due = schedule(plan).due_s
+    recording = Recording(schedule(plan), ["p"])
+    for index, (sent, slow) in enumerate(zip(due.tolist(), rng.random(due.size) < BUDGET, strict=True)):
+        recording.answered(index, sent, sent + (2 if slow else 0.5) * LIMIT, 200, success=True)
+    found = verdict(recording.load_run(plan, 0.0, 0.0, plan.duration_s, 1), plan, Objective(LIMIT, 0.01))
+    return {"false pass": found.passed, "false fail": any(": FAIL" in line for line in found.lines)}
+
+
 RULES: dict[str, Callable[[int], Iterator[Row]]] = {
     "usl": usl,
     "regression": regression,
     "slo": slo_verdicts,
     "capacity": capacity,
+    "stages": stages,
 }
 
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from pytest_mlready.measure.generator import punctual, starved
-from pytest_mlready.measure.proportions import Word, judge_rate
+from pytest_mlready.measure.proportions import RateVerdict, Word, judge_rate
 from pytest_mlready.measure.slo import SloVerdict, judge_share
 from pytest_mlready.openloop.plan import Plan
 from pytest_mlready.records import LoadRun
+
+ALPHA = 0.05
+"""How often a verdict may be wrong, of each objective and in each direction."""
 
 
 @dataclass(frozen=True)
@@ -33,18 +37,18 @@ class Outcome:
     line: str
 
 
-def judged(run: LoadRun, plan: Plan, objective: Objective) -> Outcome:
+def judged(run: LoadRun, plan: Plan, objective: Objective, alpha: float = ALPHA) -> Outcome:
     """Judge `run` of `plan`. The generator is judged first: what it did not send says nothing about the service."""
     trouble = starved(run, objective.p99_s)
     offered = sum(one.offered for one in run.classes)
     if not offered or any(one.dropped for one in run.classes):
         return Outcome("inconclusive", f"{run.scenario}: INCONCLUSIVE: {trouble}")
     failures = sum(_failures(run, index, kind.expected) for index, kind in enumerate(plan.classes))
-    errors = judge_rate(failures, offered, objective.error_rate)
-    latency = _latency(run, objective, "response_s")
+    errors = judge_rate(failures, offered, objective.error_rate, alpha)
+    latency = _latency(run, objective, "response_s", alpha)
     word = latency.verdict
     late = not punctual(run, objective.p99_s)
-    if word == "fail" and late and _latency(run, objective, "service_s").verdict != "fail":
+    if word == "fail" and late and _latency(run, objective, "service_s", alpha).verdict != "fail":
         word = "inconclusive"
     words = (word, errors.verdict)
     worst: Word = "fail" if "fail" in words else "inconclusive" if "inconclusive" in words else "pass"
@@ -54,9 +58,23 @@ def judged(run: LoadRun, plan: Plan, objective: Objective) -> Outcome:
         f"p99 {1000 * latency.quantile_s:.1f} ms [{low:.1f}, {high:.1f}], limit {1000 * objective.p99_s:g} ms ({word}: "
         f"{latency.reason}); errors {failures} of {offered}, {objective.error_rate:.2%} allowed ({errors.verdict}); "
         f"a stall of {1000 * latency.unseen_stall_s:.0f} ms could have gone unseen"
+        + _longer(run.duration_s, latency, errors)
         + (f"; the generator had trouble of its own: {trouble}" if trouble else "")
     )
     return Outcome(worst, line)
+
+
+def _longer(duration_s: float, latency: SloVerdict, errors: RateVerdict) -> str:
+    """Which length would decide what this one could not, if it went on as seen."""
+    needed = []
+    if latency.verdict == "inconclusive":
+        needed.append(latency.duration_needed_s)
+    if errors.verdict == "inconclusive":
+        needed.append(duration_s * errors.n_needed / errors.n if errors.n_needed else None)
+    seconds = [one for one in needed if one is not None]
+    if len(seconds) < len(needed):
+        return "; too close to the limit for a longer one to tell"
+    return f"; {math.ceil(max(seconds))} s of the same would tell" if seconds else ""
 
 
 def _failures(run: LoadRun, index: int, expected: tuple[int, ...]) -> int:
@@ -65,10 +83,10 @@ def _failures(run: LoadRun, index: int, expected: tuple[int, ...]) -> int:
     return one.offered - good
 
 
-def _latency(run: LoadRun, objective: Objective, column: str) -> SloVerdict:
+def _latency(run: LoadRun, objective: Objective, column: str, alpha: float) -> SloVerdict:
     first = run.series["class"] == 0
     answered = run.series["status"][first] > 0
     response_s = np.where(answered, run.series[column][first], np.inf)
     excluded = run.duration_s * 0.01 / 3
     stall_s = excluded if objective.longest_stall_s is None else objective.longest_stall_s
-    return judge_share(response_s, objective.p99_s, duration_s=run.duration_s, longest_stall_s=stall_s)
+    return judge_share(response_s, objective.p99_s, duration_s=run.duration_s, longest_stall_s=stall_s, alpha=alpha)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from pytest_mlready.openloop.hdr import Histogram
 from pytest_mlready.openloop.lateness import lateness
-from pytest_mlready.openloop.objective import Objective, judged
+from pytest_mlready.openloop.objective import ALPHA, Objective, judged
 from pytest_mlready.openloop.plan import Plan
 from pytest_mlready.records import LoadRun, RequestClass
 
@@ -29,10 +29,13 @@ def verdict(run: LoadRun, plan: Plan, objective: Objective) -> Verdict:
     """Judge the whole of `run` and each of its stages.
 
     The whole must pass and no stage may fail. A stage at a low rate has too few requests to show a p99 by itself, so
-    that one that cannot decide blocks nothing.
+    that one that cannot decide blocks nothing. All of them together are wrong as often as one verdict may be: alpha is
+    divided (Bonferroni).
     """
-    stages = [judged(one, plan, objective) for one in stage_runs(run, plan)]
-    whole = judged(run, plan, objective)
+    parts = stage_runs(run, plan)
+    alpha = ALPHA / (len(parts) + 1)
+    stages = [judged(one, plan, objective, alpha) for one in parts]
+    whole = judged(run, plan, objective, alpha)
     failed = sum(one.word == "fail" for one in stages)
     lines = [one.line for one in (*stages, whole)]
     if failed and whole.word != "fail":
@@ -92,6 +95,5 @@ def _class(name: str, series: Mapping[str, NDArray[Any]], mine: NDArray[np.bool_
 
 def _histogram(durations_s: NDArray[np.float64]) -> str:
     histogram = Histogram()
-    for one in durations_s[np.isfinite(durations_s)].tolist():
-        histogram.record(one)
+    histogram.record_all(durations_s[np.isfinite(durations_s)])
     return histogram.encoded()

@@ -74,6 +74,21 @@ def test_a_stall_that_the_run_cannot_exclude_keeps_it_from_passing() -> None:
     assert judged(run_of(), PLAN, replace(LENIENT, longest_stall_s=0.3)).word == "inconclusive"
 
 
+@pytest.mark.parametrize(
+    ("run", "told"),
+    [
+        (run_of(), ""),
+        (run_of(120), "s of the same would tell"),
+        (run_of(100), "; too close to the limit for a longer one to tell"),
+    ],
+    ids=["decided", "within, barely", "at the limit"],
+)
+def test_what_would_decide_is_told(run: LoadRun, told: str) -> None:
+    line = judged(run, PLAN, replace(LENIENT, error_rate=0.2)).line
+    assert told in line
+    assert ("tell" in line) is bool(told)
+
+
 def test_requests_without_an_answer_are_slow_however_fast_they_failed() -> None:
     run = run_of()
     series = {**run.series, "status": np.where(np.arange(2400) % 20 == 0, 0, run.series["status"])}

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pytest_mlready.openloop.hdr import Histogram
-from pytest_mlready.openloop.objective import Objective
+from pytest_mlready.openloop.objective import Objective, judged
 from pytest_mlready.openloop.plan import Kind, Plan, Request
 from pytest_mlready.openloop.recording import Recording
 from pytest_mlready.openloop.schedule import schedule
@@ -100,7 +100,7 @@ def test_a_stage_without_requests_of_the_judged_class_is_left_out() -> None:
 
 def clean(**changes: object) -> Plan:
     """No arrival of it is due when `run_of` drops or resets."""
-    return replace(PLAN, stages=((7.0, 3.0), (300.0, 20.0), (70.0, 100.0)), **changes)  # type: ignore[arg-type]
+    return replace(PLAN, **{"stages": ((7.0, 3.0), (300.0, 20.0), (70.0, 100.0)), **changes})  # type: ignore[arg-type]
 
 
 def test_the_whole_passes_though_a_short_stage_cannot_tell() -> None:
@@ -113,6 +113,26 @@ def test_the_whole_passes_though_a_short_stage_cannot_tell() -> None:
         "stairs: PASS",
     ]
     assert outcome.passed
+
+
+def test_stages_share_the_rate_of_wrong_verdicts_that_one_alone_may_have() -> None:
+    plan = replace(PLAN, stages=((99.0, 10.0), (99.0, 60.0)))
+    run = run_of(plan, odd=(0, 10), every=50)
+    alone = judged(stage_runs(run, plan)[0], plan, LENIENT)
+    assert "stairs, stage 1 of 2: FAIL" in alone.line
+    outcome = verdict(run, plan, LENIENT)
+    assert "stairs, stage 1 of 2: INCONCLUSIVE" in outcome.lines[0]
+    assert "stairs: PASS" in outcome.lines[2]
+    assert outcome.passed
+
+
+@pytest.mark.parametrize(("seconds", "told"), [(30.0, "; 53 s of the same would tell"), (52.0, "PASS at 10 req/s")])
+def test_a_step_that_cannot_tell_says_how_long_it_would_have_to_be(seconds: float, told: str) -> None:
+    plan = clean(stages=((10.0, seconds), *((rate, 10.0) for rate in (50.0, 100.0, 500.0, 1000.0))))
+    whole = run_of(plan)
+    status, kind = (np.full(len(whole.series["status"]), value) for value in (200, 0))
+    run = replace(whole, series={**whole.series, "status": status, "class": kind, "response_s": status / 1e5})
+    assert told in verdict(run, plan, Objective(0.25, 0.01)).lines[0]
 
 
 def test_a_stage_that_fails_fails_a_scenario_that_passes_as_a_whole() -> None:
