@@ -125,8 +125,10 @@ def test_classes_with_an_origin_of_their_own_go_there_in_the_stages_that_name_th
 
 def test_arrivals_at_the_wire_follow_the_schedule(server: Server, tmp_path: Path) -> None:
     plan = replace(plan_of(server("fast"), tmp_path, 100, 4), arrivals="poisson", seed=3)
+    # Of gaps of 10 ms in the mean, 26% are below 3 ms if they are exponential, and none if they are all the same. A
+    # machine that is busy with something else for a moment moves a few.
     gaps = np.diff(np.sort(run(plan).series["sent_s"]))
-    assert 0.8 < gaps.std() / gaps.mean() < 1.25
+    assert 0.15 < (gaps < 0.003).mean() < 0.40
     gaps = np.diff(np.sort(run(replace(plan, arrivals="constant")).series["sent_s"]))
     assert gaps.mean() == pytest.approx(0.01, rel=0.05)
-    assert gaps.std() / gaps.mean() < 0.75
+    assert np.median(np.abs(gaps - 0.01)) < 0.003
