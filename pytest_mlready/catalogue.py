@@ -120,6 +120,9 @@ NEEDS: dict[str, tuple[Callable[[Settings], object], str]] = {
         '[base] command = "…{port}…"   (or --mlready-base-command)',
     ),
     "base.allow": (lambda s: s.base and s.base.released, '[base] allow = ["load"]   (for a url)'),
+    "drift.data": (lambda s: s.drift and s.drift.reference and s.drift.current, '[drift] reference = …, current = …'),
+    "drift.prediction": (lambda s: s.drift and s.drift.prediction, '[drift] prediction = "…"'),
+    "drift.max_age_days": (lambda s: s.drift and s.drift.max_age_days, "[drift] max_age_days = …"),
     "cache": (lambda s: s.cache, '[cache] header = "x-cache"'),
     "drills.broken_model": (lambda s: s.drills.broken_model, '[drills] broken_model = "…{port}…"'),
 }

@@ -14,6 +14,7 @@ from pytest_mlready.schedule import SCHEDULE
 if TYPE_CHECKING:
     import httpx
 
+    from pytest_mlready.finding import Finding
     from pytest_mlready.records import LoadRun, Prediction, Row
     from pytest_mlready.service.target import Target
     from pytest_mlready.settings import Settings
@@ -81,6 +82,24 @@ def mlready_predict(mlready_target: Target) -> Predict:
 def mlready_load(request: FixtureRequest) -> Callable[[float, float], LoadRun]:
     """`mlready_load(rate, duration)` drives open-loop predict load (requests a second, seconds): a LoadRun."""
     return request.config.stash[ACTIVE].run.load
+
+
+@fixture
+def mlready_drift(mlready: Observation) -> Callable[..., Finding]:
+    """`mlready_drift(reference, current)` compares data, profiles or files: a Finding, attached to the test's own.
+
+    Further arguments are those of `pytest_mlready.profiling.drift`.
+    """
+
+    def compare(reference: object, current: object, **rule: Any) -> Finding:
+        from pytest_mlready.checks.drift import of_panel
+        from pytest_mlready.profiling import drift
+
+        found = of_panel(drift(reference, current, **rule))
+        mlready.include(found)
+        return found
+
+    return compare
 
 
 def _evidence_fixture(name: str) -> Any:

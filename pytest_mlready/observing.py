@@ -39,6 +39,12 @@ class Observation:
         self.details.append(text[:1000])
 
 
+    def include(self, finding: Finding) -> None:
+        """Attach what a judgement found: its measurement, its summary and its details."""
+        self.measurement = finding.measurement and finite(finding.measurement)
+        self.details += [finding.summary, *finding.details]
+
+
 OBSERVED: StashKey[Observation] = StashKey()
 
 

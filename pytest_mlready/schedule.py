@@ -83,6 +83,7 @@ SCHEDULE = _schedule(
     Evidence("live_routes", records.LiveRoutes, {"smoke": 0.5}),
     Evidence("bad_requests", records.BadRequests, {"smoke": 1}, permission="fuzz", needs=("inputs.rows",)),
     Evidence("bad_items", records.BadItems, {"smoke": 1.5}, permission="fuzz", needs=("inputs.rows",)),
+    Evidence("drift_data", records.DriftData, {"quick": 0.5}, needs=("drift.data",)),
     Evidence("corpus", records.Corpus, {"quick": 1}, permission="fuzz", needs=("inputs.rows",)),
     Evidence("spellings", records.Spellings, {"quick": 0.5}, permission="fuzz", needs=("inputs.rows",)),
     Evidence("edits", records.Edits, {"quick": 1}, permission="fuzz", needs=("inputs.rows",)),
@@ -95,7 +96,7 @@ SCHEDULE = _schedule(
     Evidence(
         "steady_load",
         records.LoadRun,
-        {"quick": 20, "full": 60},
+        {"quick": 19.5, "full": 60},
         turn="load",
         permission="load",
         needs=("latency", "inputs.rows"),

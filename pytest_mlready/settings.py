@@ -140,6 +140,27 @@ class Metrics:
 
 
 @dataclass(frozen=True)
+class Drift:
+    """Data that the service gets now, and what its model was trained on.
+
+    `reference` is a profile (.json) or data, `current` data: CSV or Parquet. `columns` are compared, by default all but
+    those in `ignore`; `prediction` is the column that holds what the model answered. `smallest_shift`, in standard
+    deviations, is the smallest that matters; `rows_together` rows resemble each other on average; `looks` is how often
+    the question is asked.
+    """
+
+    reference: str | None = None
+    current: str | None = None
+    columns: tuple[str, ...] | None = None
+    ignore: tuple[str, ...] = ()
+    prediction: str | None = None
+    smallest_shift: float = 0.2
+    rows_together: float = 1.0
+    looks: int = 1
+    max_age_days: float | None = None
+
+
+@dataclass(frozen=True)
 class Cache:
     """A prediction cache that says in a header whether it hit."""
 
@@ -194,6 +215,7 @@ class Settings:
     latency: Latency | None = None
     base: Base | None = None
     metrics: Metrics | None = None
+    drift: Drift | None = None
     cache: Cache | None = None
     drills: Drills = field(default_factory=Drills)
     gate: Gate = field(default_factory=Gate)
@@ -258,7 +280,7 @@ def _check_address(table: str, where: Service | Base, source: str, least: int) -
 
 def _check_numbers(settings: Settings, source: str) -> None:
     tables = (settings.service, settings.contract, settings.lifecycle, settings.latency, settings.base)
-    for table in (*tables, settings.metrics):
+    for table in (*tables, settings.metrics, settings.drift):
         if table is None:
             continue
         name = type(table).__name__.lower()
@@ -267,3 +289,5 @@ def _check_numbers(settings: Settings, source: str) -> None:
                 raise SettingsError(f"{source}: {name}.{key}: expected a number above 0, got {value}")
     if settings.latency is not None and settings.latency.error_rate >= 1:
         raise SettingsError(f"{source}: latency.error_rate: expected a share, not {settings.latency.error_rate}")
+    if settings.drift is not None and settings.drift.rows_together < 1:
+        raise SettingsError(f"{source}: drift.rows_together: expected 1 or more, not {settings.drift.rows_together}")

@@ -15,7 +15,9 @@ from pytest_mlready.measure.drift.plan import ColumnPlan
 from pytest_mlready.profiling.inputs import Batch, DataError, Part, Rows, Source, chosen, required, source_of
 
 SAMPLE = 65_536
-"""Rows that a plan is made from, and about as many that correlations are counted of."""
+"""Rows that a reference's plan is made from, and about as many that correlations are counted of."""
+SMALL_SAMPLE = 16_384
+"""Rows in which current data are looked over for values that many share: one in a hundred is there 160 times."""
 _Result = TypeVar("_Result")
 _PARTS_AHEAD = 8
 """So many parts for each process are handed out at a time: what they return waits in memory."""
@@ -51,7 +53,7 @@ def profile(
     """
     source = source_of(data)
     names = chosen(source, columns, ignore, strict=like is None)
-    share = SAMPLE / max(1, source.rows)
+    share = (SAMPLE if like is None else SMALL_SAMPLE) / max(1, source.rows)
     if beside is not None:
         plan = beside.plan
     else:
@@ -60,12 +62,12 @@ def profile(
         plan = planned(sample) if like is None else planned_like(like.plan, sample)
     every = max(1, source.rows // SAMPLE) | 1
     count = _Counting(names, plan, every, like is None)
-    total = count.nothing
+    total: Profile | None = None
     for one in _each(source, jobs, count):
-        total = total + one
+        total = one if total is None else total + one
         if progress is not None:
             progress(total.rows, max(source.rows, total.rows))
-    return total
+    return total or count.nothing
 
 
 class _Sampling:
@@ -97,7 +99,8 @@ class _Counting:
         self._names, self._plan, self._every, self._ties = names, plan, every, ties
 
     def __call__(self, part: Part) -> Profile:
-        return reduce(add, self._profiles(part), self.nothing)
+        profiles = self._profiles(part)
+        return reduce(add, profiles, next(profiles, None) or self.nothing)
 
     @property
     def nothing(self) -> Profile:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -26,7 +26,7 @@ def of_array(array: NDArray[Any]) -> Column:
     if kind in "bSU":
         return levels(array.tolist())
     if kind == "O":
-        return _objects(array.tolist(), [value is None for value in array])
+        return _objects(array.tolist())
     raise UnknownKindError(f"holds {array.dtype}")
 
 
@@ -47,35 +47,45 @@ def of_series(series: Any) -> Column:
     if missing == len(series):
         return Counter({None: missing})
     if dtype == nw.Object:
-        return _objects(series.to_list(), series.is_null().to_list())
+        return _objects(series.to_list())
     raise UnknownKindError(f"holds {dtype}")
 
 
 def levels(values: Iterable[Any], missing: int = 0) -> LevelsSeen:
     """How often each occurs, by its text; None and NaN are missing, beside those that were left out."""
-    seen: LevelsSeen = Counter({None: missing})
-    for value, count in Counter(values).items():
-        seen[_text(value)] += count
-    return +seen
+    return _by_text(Counter(values), missing)
 
 
-def _text(value: Any) -> str | None:
-    if value is None or value != value:
-        return None
+def _by_text(seen: Mapping[Any, int], missing: int = 0) -> LevelsSeen:
+    by_text: LevelsSeen = Counter({None: missing})
+    for value, count in seen.items():
+        by_text[None if _absent(value) else _text(value)] += count
+    return +by_text
+
+
+def _text(value: Any) -> str:
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
     return str(value).lower() if isinstance(value, bool | np.bool_) else str(value)
 
 
-def _objects(values: list[Any], missing: list[bool]) -> Column:
-    """Python's objects: numbers if all that are there are."""
-    found = [None if absent else value for value, absent in zip(values, missing, strict=True)]
+def _absent(value: Any) -> bool:
     try:
-        if all(one is None or (isinstance(one, int | float) and not isinstance(one, bool)) for one in found):
-            return np.array([np.nan if one is None else one for one in found], dtype=np.float64)
-        return levels(found)
+        return value is None or bool(value != value)
+    except TypeError:  # pandas' NA is neither equal to itself nor not
+        return True
+
+
+def _objects(values: list[Any]) -> Column:
+    """Python's objects: numbers if all that are there are."""
+    try:
+        seen = Counter(values)
+        found = {value for value in seen if not _absent(value)}
     except (TypeError, ValueError):  # lists and arrays are not hashable, and have no single truth
         raise UnknownKindError("holds lists or other containers") from None
+    if all(isinstance(value, int | float) and not isinstance(value, bool) for value in found):
+        return np.array([np.nan if _absent(value) else value for value in values], dtype=np.float64)
+    return _by_text(seen)
 
 
 def _seconds(array: NDArray[Any]) -> NDArray[np.float64]:

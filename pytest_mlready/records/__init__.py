@@ -6,6 +6,7 @@ in an `.npz` file (fields marked `ARRAYS`), times are seconds, `*_at` are second
 
 from pytest_mlready.records.closing import Closing
 from pytest_mlready.records.corpus import Corpus, Generated
+from pytest_mlready.records.drift import DriftData
 from pytest_mlready.records.drills import (
     BrokenModel,
     Counters,
@@ -59,6 +60,7 @@ __all__ = [
     "Corpus",
     "Counters",
     "Drain",
+    "DriftData",
     "Edit",
     "Edits",
     "Errored",

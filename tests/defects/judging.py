@@ -116,6 +116,15 @@ def environment() -> dict[str, str]:
     return {**kept, "PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
 
 
+DRIFT = f"""[drift]
+reference = '{ROOT / "data/reference.json"}'
+current = '{ROOT / "data/sample.csv"}'
+ignore = ["diagnosis"]
+smallest_shift = 0.75
+"""
+"""The project's own, for defects that alter no data."""
+
+
 def checklist_of(defect: Defect | None, directory: Path, profile: str) -> str:
     """The project's own checklist, with the defect served in the place of the reference service."""
     models = ROOT / "models"
@@ -124,6 +133,7 @@ def checklist_of(defect: Defect | None, directory: Path, profile: str) -> str:
     module = "reference_service" if defect is None else f"tests.defects serve {defect.name}"
     command = f"{{python}} -m {module} --models '{models}' --port {{port}} --state {{state}}"
     command += " --drain-seconds 0.1" if profile == "smoke" else ""
+    declares = "" if defect is None else defect.declares
     golden = "" if defect is not None and not defect.golden else f"golden = '{models / MODEL / '1.0.0/golden.json'}'"
     return f"""profile = "{profile}"
 
@@ -149,7 +159,7 @@ longest_stall_s = 0.05
 
 [drills]
 broken_model = "{command} --drill broken-model"
-{defect.declares if defect is not None else ""}
+{declares}{"" if "[drift]" in declares else DRIFT}
 """
 
 

@@ -118,6 +118,36 @@ def test_evidence_can_be_asked_for(project: Project) -> None:
     assert entry["status"] == "pass"
 
 
+DRIFTED = (
+    "import numpy as np",
+    "rng = np.random.default_rng(1)",
+    "then, now = ({'x': rng.normal(size=4000), 'y': rng.random(4000)} for _ in range(2))",
+)
+
+
+def test_mlready_drift_gives_a_finding_with_its_evidence(project: Project) -> None:
+    entry = found(
+        project,
+        "mlready_drift",
+        *DRIFTED,
+        "assert mlready_drift(then, now).status == 'pass'",
+        "found = mlready_drift(then, {**now, 'x': now['x'] + 0.5})",
+        "assert found.status == 'pass', found.summary",
+    )
+    assert entry["status"] == "fail"
+    assert "drift: x: quartiles were" in entry["reason"]
+    assert entry["measurement"]["limit"] == 0.02
+    assert any("wilcoxon" in line for line in entry["details"])
+
+
+def test_mlready_drift_takes_files_and_says_what_it_cannot_read(project: Project) -> None:
+    entry = found(project, "mlready_drift", "mlready_drift('then.json', 'now.csv')")
+    assert (entry["status"], entry["reason"]) == (
+        "error",
+        "DataError: then.json: cannot be read: [Errno 2] No such file or directory: 'then.json'",
+    )
+
+
 def test_rows_near_the_samples_can_be_drawn_in_a_users_test(project: Project) -> None:
     entry = found(
         project,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -57,11 +58,26 @@ class _Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def encode(profile: Profile, made_at: float | None = None) -> bytes:
     """The profile as UTF-8 JSON; `made_at` is when, in seconds since the epoch."""
+    return msgspec.json.encode(_document(profile, made_at))
+
+
+def to_plain(profile: Profile, made_at: float | None = None) -> dict[str, Any]:
+    """The document as plain values."""
+    plain: dict[str, Any] = msgspec.to_builtins(_document(profile, made_at), str_keys=True)
+    return plain
+
+
+def from_plain(plain: Mapping[str, Any], source: str = "profile") -> tuple[Profile, float | None]:
+    """The reverse of `to_plain`. Raises ProfileError, which names the source."""
+    return decode(msgspec.json.encode(plain), source)
+
+
+def _document(profile: Profile, made_at: float | None) -> _Document:
     columns = [_column(*one) for one in zip(profile.plan, profile.columns, strict=True)]
     triangle = np.triu_indices(len(profile.pairs.sums))
     products, squares = (one[triangle].tolist() for one in (profile.pairs.products, profile.pairs.squares))
     pairs = _Pairs(profile.pairs.rows, profile.pairs.sums.tolist(), products, squares)
-    return msgspec.json.encode(_Document(VERSION, profile.rows, made_at, columns, pairs))
+    return _Document(VERSION, profile.rows, made_at, columns, pairs)
 
 
 def decode(document: bytes | str, source: str = "profile") -> tuple[Profile, float | None]:

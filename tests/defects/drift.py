@@ -1,0 +1,73 @@
+"""Data that drifted: the declared files are altered, the service is as it is."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.defects.planting import RunDirectory, defect
+
+DATA = Path(__file__).resolve().parents[2] / "data"
+DECLARED = f"""
+[drift]
+reference = '{DATA / "reference.json"}'
+current = "current.csv"
+ignore = ["diagnosis"]
+smallest_shift = 0.75
+"""
+SHAPE = frozenset({"drift.distribution"})
+
+
+def altered(directory: Path, change: Callable[[int, dict[str, str]], dict[str, str]]) -> None:
+    """Write the current data: the held-out rows, each changed by its number."""
+    with (DATA / "sample.csv").open(newline="") as file:
+        rows = [change(number, row) for number, row in enumerate(csv.DictReader(file))]
+    with (directory / "current.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+@defect("drift.distribution", declares=DECLARED)
+def a_texture_sensor_was_recalibrated(directory: RunDirectory) -> RunDirectory:
+    """One column of thirty moved by one and a half standard deviations."""
+    altered(directory, lambda at, row: {**row, "mean texture": str(float(row["mean texture"]) + 6.5)})
+    return directory
+
+
+@defect("drift.distribution", declares=DECLARED)
+def two_columns_are_correlated_no_more(directory: RunDirectory) -> RunDirectory:
+    """Each column is distributed as before, but one of them belongs to other rows."""
+    with (DATA / "sample.csv").open(newline="") as file:
+        radii = [row["mean radius"] for row in csv.DictReader(file)]
+    altered(directory, lambda at, row: {**row, "mean radius": radii[at * 37 % len(radii)]})
+    return directory
+
+
+@defect("drift.missing", declares=DECLARED)
+def a_third_of_a_column_is_missing(directory: RunDirectory) -> RunDirectory:
+    """The source of a column fails in every third row. p = .95 of a detector that drops missing values."""
+    altered(directory, lambda at, row: {**row, "mean area": "" if at % 3 == 0 else row["mean area"]})
+    return directory
+
+
+@defect("drift.out_of_range", also=SHAPE, declares=DECLARED)
+def a_fifth_of_a_column_is_a_sentinel(directory: RunDirectory) -> RunDirectory:
+    """-999 stands for missing in 20% of the rows: an index over the reference's bins is .045."""
+    altered(directory, lambda at, row: {**row, "mean area": "-999" if at % 5 == 0 else row["mean area"]})
+    return directory
+
+
+@defect("drift.schema_skew", declares=DECLARED)
+def a_column_was_renamed(directory: RunDirectory) -> RunDirectory:
+    """The current data have a column under another name, and lack one."""
+    altered(directory, lambda at, row: {{"mean area": "area"}.get(name, name): cell for name, cell in row.items()})
+    return directory
+
+
+@defect("drift.all_types", declares=DECLARED.replace('["diagnosis"]', '["diagnosis", "mean area", "worst area"]'))
+def two_columns_are_watched_by_nobody(directory: RunDirectory) -> RunDirectory:
+    """The service is sent columns that the drift monitor was told to leave out."""
+    altered(directory, lambda at, row: row)
+    return directory
