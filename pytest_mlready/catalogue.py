@@ -124,6 +124,14 @@ NEEDS: dict[str, tuple[Callable[[Settings], object], str]] = {
     "drift.prediction": (lambda s: s.drift and s.drift.prediction, '[drift] prediction = "…"'),
     "drift.max_age_days": (lambda s: s.drift and s.drift.max_age_days, "[drift] max_age_days = …"),
     "cache": (lambda s: s.cache, '[cache] header = "x-cache"'),
+    "quality.rows": (lambda s: s.labelled, '[quality] rows = "held_out.csv", label = "…"'),
+    "quality.threshold": (lambda s: s.quality and s.quality.threshold is not None, "[quality] threshold = …"),
+    "quality.previous": (lambda s: s.quality and s.quality.previous, '[quality] previous = "answers.json"'),
+    "quality.slices": (lambda s: s.quality and s.quality.slices, '[quality] slices = ["…"], slice_floor = …'),
+    "quality.group": (lambda s: s.group, '[quality] group = "…"   (or [inputs] protected)'),
+    "quality.noise": (lambda s: s.quality and s.quality.noise, "[quality] noise = 0.01"),
+    "quality.offline": (lambda s: s.quality and s.quality.offline is not None, '[quality] offline = "module:name"'),
+    "quality.unoptimised": (lambda s: s.quality and s.quality.unoptimised, '[quality] unoptimised = "module:name"'),
     "drills.broken_model": (lambda s: s.drills.broken_model, '[drills] broken_model = "…{port}…"'),
 }
 """What a check may need declared: how to see that it is, and the line that declares it."""

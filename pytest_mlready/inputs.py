@@ -29,7 +29,7 @@ def read_rows(settings: Settings) -> tuple[Row, ...]:
     if not path.is_file():
         raise SettingsError(f"{where}: no such file in {settings.directory}")
     try:
-        rows = _from_json(path) if path.suffix == ".json" else _from_csv(path)
+        rows = rows_of_json(path) if path.suffix == ".json" else rows_of_csv(path)
     except (OSError, UnicodeDecodeError, csv.Error, ValueError) as error:
         raise SettingsError(f"{where}: cannot be read as {path.suffix.lstrip('.') or 'CSV'}: {error}") from None
     if len(rows) < MIN_ROWS:
@@ -39,10 +39,13 @@ def read_rows(settings: Settings) -> tuple[Row, ...]:
         if column is not None and column not in rows[0]:
             hint = nearest(column, list(rows[0]))
             raise SettingsError(f"inputs.{key}: {settings.inputs.rows} has no column {column!r}{hint}")
-    return tuple({name: value for name, value in row.items() if name not in beside.values()} for row in rows)
+    quality = settings.quality
+    unsent = {*beside.values(), *((quality.label, quality.entity) if quality is not None else ())}
+    return tuple({name: value for name, value in row.items() if name not in unsent} for row in rows)
 
 
-def _from_csv(path: Path) -> list[dict[str, str | int | float | None]]:
+def rows_of_csv(path: Path) -> list[dict[str, str | int | float | None]]:
+    """The rows of a CSV file with a header, by name. Raises OSError, UnicodeDecodeError, csv.Error, ValueError."""
     with path.open(newline="", encoding="utf-8-sig") as file:
         reader = csv.reader(file, strict=True)
         header = next(reader, [])
@@ -62,7 +65,8 @@ def _from_csv(path: Path) -> list[dict[str, str | int | float | None]]:
     ]
 
 
-def _from_json(path: Path) -> list[dict[str, str | int | float | None]]:
+def rows_of_json(path: Path) -> list[dict[str, str | int | float | None]]:
+    """The rows of a JSON list of objects. Raises OSError, ValueError."""
     rows = strict_json(path.read_bytes())
     if not isinstance(rows, list) or not all(isinstance(row, dict) and row.keys() == rows[0].keys() for row in rows):
         raise ValueError("expected a list of objects with the same keys")

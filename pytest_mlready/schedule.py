@@ -89,6 +89,7 @@ SCHEDULE = _schedule(
     Evidence("edits", records.Edits, {"quick": 1}, permission="fuzz", needs=("inputs.rows",)),
     Evidence("batch_sizes", records.BatchSizes, {"quick": 1}, permission="fuzz", needs=("inputs.rows",)),
     Evidence("limits", records.Limits, {"smoke": 1}, permission="fuzz", needs=("inputs.rows",)),
+    Evidence("labelled_answers", records.LabelledAnswers, {"quick": 3, "full": 30}, needs=("quality.rows",)),
     Evidence("cache_drill", records.CacheDrill, {"quick": 3}, needs=("cache", "inputs.rows")),
     Evidence("concurrency", records.Concurrency, {"quick": 1}, turn="load", permission="fuzz", needs=("inputs.rows",)),
     Evidence("scaling", records.Scaling, {"quick": 1.5}, turn="load", permission="fuzz", needs=("inputs.rows",)),

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from pytest_mlready.quality_settings import Quality, check_quality
 from pytest_mlready.tables import SettingsError, converted, refuse_unknown
 
 Profile = Literal["smoke", "quick", "full"]
@@ -217,6 +218,7 @@ class Settings:
     metrics: Metrics | None = None
     drift: Drift | None = None
     cache: Cache | None = None
+    quality: Quality | None = None
     drills: Drills = field(default_factory=Drills)
     gate: Gate = field(default_factory=Gate)
     waive: Mapping[str, Waiver] = field(default_factory=dict)
@@ -229,6 +231,18 @@ class Settings:
         if self.service.allow is not None:
             return frozenset(self.service.allow)
         return frozenset(PERMISSIONS if self.service.command else ())
+
+    @property
+    def labelled(self) -> tuple[str, str] | None:
+        """The file of rows whose true answer is known, and the column that holds it; None where none are declared."""
+        quality = self.quality or Quality()
+        rows, label = quality.rows or self.inputs.rows, quality.label or self.inputs.label
+        return None if rows is None or label is None else (rows, label)
+
+    @property
+    def group(self) -> str | None:
+        """The column by which errors are compared between groups."""
+        return (self.quality or Quality()).group or self.inputs.protected
 
     def path(self, relative: str) -> Path:
         """A path of the file, relative to the directory that the file lies in."""
@@ -268,6 +282,7 @@ def parse(plain: Mapping[str, Any], *, source: str, directory: Path) -> Settings
     if settings.base is not None:
         _check_address("base", settings.base, source, least=0)
     _check_numbers(settings, source)
+    check_quality(settings.quality, source)
     return settings
 
 

@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from pytest_mlready.evidence.asking import asked_of, decoded_one, predict
+from pytest_mlready.evidence.declared_answers import declared_answer
 from pytest_mlready.evidence.store import GatherError
-from pytest_mlready.records import Golden, Prediction, Row
+from pytest_mlready.records import Golden, Row
 from pytest_mlready.settings import Settings
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def gather(context: Context) -> Golden:
     rows, answers = document.get("rows"), document.get("answers")
     if not isinstance(rows, list) or not isinstance(answers, list) or not rows or len(rows) != len(answers):
         raise GatherError('inputs.golden: expected {"rows": […], "answers": […]} of one length, at least 1')
-    expected = tuple(_expected(one, at) for at, one in enumerate(answers))
+    expected = tuple(declared_answer(one, f"inputs.golden: answers[{at}]") for at, one in enumerate(answers))
     named = [_row(context, one, at) for at, one in enumerate(rows)]
     mapping = context.target.mapping
     with context.target.transport() as transport:
@@ -63,22 +64,6 @@ def _document(settings: Settings) -> Mapping[str, Any]:
     return document
 
 
-def _expected(answer: Any, at: int) -> Prediction:
-    """One golden answer: a label or number, or an object with "prediction" and perhaps "probabilities"."""
-    if not isinstance(answer, Mapping):
-        answer = {"prediction": answer}
-    prediction, probabilities = answer.get("prediction"), answer.get("probabilities")
-    classes = None
-    if isinstance(probabilities, Mapping):
-        classes, probabilities = tuple(probabilities), list(probabilities.values())
-    if prediction is None or not isinstance(prediction, str | int | float):
-        raise GatherError(f"inputs.golden: answers[{at}]: expected a prediction, got {prediction!r}")
-    if probabilities is not None and not (isinstance(probabilities, list) and all(map(_is_number, probabilities))):
-        raise GatherError(f"inputs.golden: answers[{at}]: probabilities: expected numbers")
-    numbers = None if probabilities is None else tuple(float(one) for one in probabilities)
-    return Prediction(prediction, numbers, classes=classes)
-
-
 def _row(context: Context, row: Any, at: int) -> Row:
     """A golden row by feature name, in the order of the sample rows where these name the same features."""
     names = list(context.rows[0]) if context.rows else []
@@ -91,7 +76,3 @@ def _row(context: Context, row: Any, at: int) -> Row:
             raise GatherError(f"inputs.golden: rows[{at}] has {len(row)} values, [inputs] rows names {len(names)}")
         names = [str(position) for position in range(len(row))]
     return dict(zip(names, row, strict=True))
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -38,6 +38,7 @@ from pytest_mlready.records.probes import (
     Prediction,
     Row,
 )
+from pytest_mlready.records.quality import LabelledAnswers
 from pytest_mlready.records.relations import BatchSizes, Concurrency, Edit, Edits, Spelling, Spellings
 from pytest_mlready.records.rudeness import Rude, Rudeness
 from pytest_mlready.records.scaling import BatchTimes, Scaling, SlowRow
@@ -73,6 +74,7 @@ __all__ = [
     "Identity",
     "InterfaceDocument",
     "Label",
+    "LabelledAnswers",
     "Limits",
     "LiveRoutes",
     "LoadRun",

@@ -14,10 +14,14 @@ from typing import Any
 
 from pytest_mlready.catalogue import checks
 from pytest_mlready.schedule import SCHEDULE
-from tests.defects.planting import Defect, RunDirectory
+from tests.defects.planting import BREAST_CANCER, Defect, RunDirectory
 
 ROOT = Path(__file__).resolve().parents[2]
-MODEL = "breast-cancer"
+SAMPLES = {
+    BREAST_CANCER: ("data/sample.csv", 'label = "diagnosis"'),
+    "credit": ("models/credit/sample.csv", 'label = "outcome"\nprotected = "sex"'),
+}
+"""The sample rows of a model, and what is known of their columns."""
 HEALTHY = "healthy"
 """Stands for the reference service as it is, where the name of a defect stands otherwise."""
 SHORT_LOAD_S = 7
@@ -127,14 +131,16 @@ smallest_shift = 0.75
 
 def checklist_of(defect: Defect | None, directory: Path, profile: str) -> str:
     """The project's own checklist, with the defect served in the place of the reference service."""
-    models = ROOT / "models"
+    models, model = ROOT / "models", BREAST_CANCER
     if defect is not None:
-        models = defect.registry(models, directory / "registry", MODEL)
+        model = defect.model
+        models = defect.registry(models, directory / "registry", model)
     module = "reference_service" if defect is None else f"tests.defects serve {defect.name}"
-    command = f"{{python}} -m {module} --models '{models}' --port {{port}} --state {{state}}"
+    command = f"{{python}} -m {module} --model {model} --models '{models}' --port {{port}} --state {{state}}"
     command += " --drain-seconds 0.1" if profile == "smoke" else ""
     declares = "" if defect is None else defect.declares
-    golden = "" if defect is not None and not defect.golden else f"golden = '{models / MODEL / '1.0.0/golden.json'}'"
+    golden = "" if defect is not None and not defect.golden else f"golden = '{models / model / '1.0.0/golden.json'}'"
+    rows, columns = SAMPLES[model]
     return f"""profile = "{profile}"
 
 [service]
@@ -142,12 +148,12 @@ command = "{command}"
 ready_timeout_s = 90
 
 [inputs]
-rows = '{ROOT / "data/sample.csv"}'
-label = "diagnosis"
+rows = '{ROOT / rows}'
+{columns}
 {golden}
 
 [registry]
-path = '{models / MODEL}'
+path = '{models / model}'
 
 [latency]
 rate = 120

@@ -34,6 +34,7 @@ from reference_service.settings import Settings
 
 PLANTED = ".planted"
 """Marks a copy of the registry that has its fault already."""
+BREAST_CANCER = "breast-cancer"
 RunDirectory = NewType("RunDirectory", Path)
 PLACES: Mapping[object, str] = {
     Components: "components",
@@ -60,6 +61,7 @@ class Defect:
         arguments: what is added to the service's command line.
         declares: TOML that is added to `mlready.toml`.
         golden: whether golden answers are declared; without them other checks have to find a wrong model.
+        model: the reference model that is served with it.
         sealed: whether it was written without sight of the checks; `check` is then a guess.
     """
 
@@ -74,6 +76,7 @@ class Defect:
     declares: str
     golden: bool
     sealed: bool
+    model: str = BREAST_CANCER
 
     def made(self, place: str, part: Any) -> Any:
         """The faulty part where the fault sits there, else the part as it is."""
@@ -103,6 +106,7 @@ def defect(
     declares: str = "",
     golden: bool = True,
     sealed: bool = False,
+    model: str = BREAST_CANCER,
 ) -> Callable[[Plant], Plant]:
     """Declare a function as a planted defect; see `Defect` for the arguments.
 
@@ -119,7 +123,7 @@ def defect(
             raise ValueError(f"{name}: annotate the parameter as one of {', '.join(map(str, PLACES))}")
         place = PLACES[takes]
         DECLARED[name] = Defect(
-            name, check, frozenset(also), expected, plant, place, files, arguments, declares, golden, sealed
+            name, check, frozenset(also), expected, plant, place, files, arguments, declares, golden, sealed, model
         )
         return plant
 

@@ -22,6 +22,7 @@ def read(text: str, directory: Path) -> Settings:
 
 def test_only_the_service_is_required(tmp_path: Path) -> None:
     settings = read(SERVICE, tmp_path)
+    assert (settings.quality, settings.labelled, settings.group) == (None, None, None)
     assert (settings.profile, settings.service.url) == ("quick", "http://127.0.0.1:1")
     assert (settings.latency, settings.metrics, settings.registry, settings.cache) == (None, None, None, None)
     assert settings.path("rows.csv") == tmp_path / "rows.csv"
@@ -47,6 +48,14 @@ def test_a_base_that_runs_already_must_be_released(table: str, given: bool, rele
     base = read(f"{SERVICE}[base]\n{table}", tmp_path).base
     assert base is not None
     assert (base.given, base.released, base.p50_ratio, base.tail_ratio) == (given, released, 1.2, 1.5)
+
+
+def test_quality_is_measured_on_the_sample_rows_unless_others_are_declared(tmp_path: Path) -> None:
+    inputs = '[inputs]\nrows = "a.csv"\nlabel = "y"\nprotected = "sex"\n[quality]\n'
+    settings = read(SERVICE + inputs, tmp_path)
+    assert (settings.labelled, settings.group) == (("a.csv", "y"), "sex")
+    other = read(SERVICE + inputs + 'rows = "b.csv"\nlabel = "z"\ngroup = "age"\n', tmp_path)
+    assert (other.labelled, other.group) == (("b.csv", "z"), "age")
 
 
 def test_dates_are_dates(tmp_path: Path) -> None:
@@ -89,6 +98,23 @@ def test_what_may_be_done_to_a_target(text: str, allow: set[str], tmp_path: Path
         (SERVICE + "[drift]\nreferense = 'p.json'\n", "unknown key 'drift.referense'; did you mean 'reference'?"),
         (SERVICE + "[drift]\nrows_together = 0.5\n", "drift.rows_together: expected 1 or more, not 0.5"),
         (SERVICE + "[drift]\nlooks = 0\n", "drift.looks: expected a number above 0, got 0"),
+        (
+            SERVICE + "[quality]\ntreshold = 1\n",
+            "mlready.toml: unknown key 'quality.treshold'; did you mean 'threshold'?",
+        ),
+        (
+            SERVICE + "[quality]\nmetric = 'auc'\n",
+            "quality.metric: Invalid enum value 'auc'; expected one of accuracy,",
+        ),
+        (SERVICE + "[quality]\nrates = ['tpr']\n", "quality.rates[0]: Invalid enum value 'tpr'; expected one of true_"),
+        (SERVICE + "[quality]\nrates = []\n", "quality.rates: name at least one rate, or leave the key out"),
+        (SERVICE + "[quality]\nflips = 1.0\n", "quality.flips: expected a share between 0 and 1, got 1.0"),
+        (SERVICE + "[quality]\nmargin = -1.0\n", "quality.margin: expected a number of at least 0, got -1.0"),
+        (SERVICE + "[quality]\nthreshold = nan\n", "quality.threshold: expected a finite number, got nan"),
+        (
+            SERVICE + "[quality]\nslices = ['a']\n",
+            "quality.slices: say the least quality in each, such as `slice_floor",
+        ),
         ("latency = true\n" + SERVICE, "mlready.toml: latency: Expected `table`, got `bool`"),
         ("service = 7\n", "mlready.toml: service: Expected `table`, got `int`"),
         ("waive = 7\n" + SERVICE, "mlready.toml: waive: Expected `table`, got `int`"),

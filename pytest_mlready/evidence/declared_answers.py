@@ -1,0 +1,83 @@
+"""Answers that a file declares: of golden rows, of a simple model, of the version before."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pytest_mlready.evidence.store import GatherError
+from pytest_mlready.inputs import rows_of_csv
+from pytest_mlready.records import Prediction
+from pytest_mlready.records.quality import Answers
+
+
+def declared_answer(answer: Any, where: str) -> Prediction:
+    """One answer: a label or number, or an object with "prediction" and perhaps "probabilities" (and "classes").
+
+    Raises:
+        GatherError: it is none of these; the message begins with `where`.
+    """
+    if not isinstance(answer, Mapping):
+        answer = {"prediction": answer}
+    prediction, probabilities = answer.get("prediction"), answer.get("probabilities")
+    classes = answer.get("classes")
+    if isinstance(probabilities, Mapping):
+        classes, probabilities = tuple(probabilities), list(probabilities.values())
+    if prediction is None or not isinstance(prediction, str | int | float):
+        raise GatherError(f"{where}: expected a prediction, got {prediction!r}")
+    if probabilities is not None and not (isinstance(probabilities, list) and all(map(_is_number, probabilities))):
+        raise GatherError(f"{where}: probabilities: expected numbers")
+    numbers = None if probabilities is None else tuple(float(one) for one in probabilities)
+    return Prediction(prediction, numbers, classes=None if classes is None else tuple(map(str, classes)))
+
+
+def answers_of_file(path: Path, key: str, wanted: int) -> Answers:
+    """The answers that a file holds, one for each labelled row; None where it holds null.
+
+    JSON: a list, or an object with the list at "answers", or the `labelled_answers.json` that an earlier run left among
+    its evidence. CSV: a column `prediction`, and a column for each class with its probability, if any.
+
+    Raises:
+        GatherError: it cannot be read as such, or is not about so many rows.
+    """
+    where = f"quality.{key}: {path.name}"
+    try:
+        answers = _of_csv(path) if path.suffix == ".csv" else _listed(json.loads(path.read_bytes()))
+    except (OSError, ValueError, csv.Error, RecursionError) as error:
+        raise GatherError(f"{where} cannot be read: {error}") from None
+    if answers is None:
+        raise GatherError(f'{where}: expected a list of answers, {{"answers": […]}}, or CSV with a column prediction')
+    if len(answers) != wanted:
+        raise GatherError(f"{where} has {len(answers)} answers, there are {wanted} labelled rows")
+    return tuple(
+        None if one is None else declared_answer(one, f"{where}: answers[{at}]") for at, one in enumerate(answers)
+    )
+
+
+def _listed(document: Any) -> Sequence[Any] | None:
+    for held in (document, document.get("record") if isinstance(document, Mapping) else None):
+        if isinstance(held, list):
+            return held
+        if isinstance(held, Mapping) and isinstance(held.get("answers"), list):
+            return list(held["answers"])
+    return None
+
+
+def _of_csv(path: Path) -> list[Any] | None:
+    rows = rows_of_csv(path)
+    if rows and "prediction" not in rows[0]:
+        return None
+    return [
+        {
+            "prediction": row["prediction"],
+            "probabilities": {name: value for name, value in row.items() if name != "prediction"} or None,
+        }
+        for row in rows
+    ]
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -1,0 +1,157 @@
+"""How good a model is, and how much better than another, each with bounds that its metric allows.
+
+Shares of rows get exact bounds (accuracy; F1, which is a function of one share; each recall of the balanced accuracy),
+areas under the ROC curve the bounds of `ranks`, all else the bootstrap. Rows of the same entity count for fewer.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pytest_mlready.measure import paired, ranks, resampling
+from pytest_mlready.measure.estimates import Estimate, share
+from pytest_mlready.measure.proportions import upper_bound
+from pytest_mlready.measure.scored import METRICS, Array, Metric, Scored
+
+AREA = "roc_auc"
+NAMES = (*METRICS, AREA)
+Clusters = NDArray[np.intp] | None
+FEWEST = 20
+"""Fewer rows, or entities, say nothing of a metric that has to be resampled."""
+
+
+def needs(metric: str) -> str:
+    """What a metric is computed from: "classes", "probabilities" or "numbers"."""
+    return "probabilities" if metric == AREA else METRICS[metric].needs
+
+
+def greater_is_better(metric: str) -> bool:
+    """Whether a larger value is a better one."""
+    return metric == AREA or METRICS[metric].greater_is_better
+
+
+def value(metric: str, scored: Scored) -> float:
+    """The metric as it is on these rows; NaN where they do not define it."""
+    if metric != AREA:
+        return METRICS[metric].value(scored)
+    try:
+        return ranks.area(scored.found, scored.is_positive)
+    except ValueError:
+        return math.nan
+
+
+def estimate(
+    metric: str, scored: Scored, clusters: Clusters = None, alpha: float = 0.05, alpha_upper: float | None = None
+) -> Estimate:
+    """The metric with one-sided bounds.
+
+    Args:
+        metric: one of `NAMES`.
+        clusters: the entity of each row, shape (n,), where rows of one entity resemble each other.
+        alpha: how often the lower bound may be wrong, and the upper one unless `alpha_upper` is given.
+
+    Raises:
+        ValueError: the rows do not define it: none of a kind, or no probabilities.
+    """
+    upper = alpha if alpha_upper is None else alpha_upper
+    if metric == AREA:
+        low = ranks.area_bounds(scored.found, scored.is_positive, alpha, clusters)
+        high = ranks.area_bounds(scored.found, scored.is_positive, upper, clusters)
+        return Estimate(low.value, low.lower, high.upper, scored.n)
+    made = METRICS[metric]
+    terms = made.terms(scored)
+    if metric in {"accuracy", "f1"}:
+        weight = 1 / _design_effect(scored.right.astype(float), clusters)
+        return _shared(made, terms.sum(axis=0) * weight, scored.n, alpha, upper)
+    if metric == "balanced_accuracy":
+        weight = 1 / _design_effect(scored.right.astype(float), clusters)
+        return _balanced(terms.sum(axis=0) * weight, scored.n, alpha, upper)
+    if _units(scored.n, clusters) < FEWEST:
+        return Estimate(made.value(scored), -math.inf, math.inf, scored.n)
+    return resampling.bounds(terms, made.of, alpha, clusters, alpha_upper=upper)
+
+
+def gain(metric: str, new: Scored, old: Scored, clusters: Clusters = None) -> Estimate:
+    """How much better the new answers are than the old ones, to the same rows; positive is better, for losses, too.
+
+    The lower bound is wrong at most `paired.ALPHA_PASS`, the upper one at most `paired.ALPHA_FAIL`. Accuracy is
+    compared by Tango's score test, areas by DeLong's, all else by a bootstrap of the difference, paired by row.
+    """
+    sign = 1 if greater_is_better(metric) else -1
+    if metric == AREA:
+        args = (new.found, old.found, new.is_positive)
+        low = ranks.area_difference(*args, paired.ALPHA_PASS, clusters)
+        high = ranks.area_difference(*args, paired.ALPHA_FAIL, clusters)
+        return Estimate(low.value, low.lower, high.upper, new.n)
+    if metric == "accuracy" and clusters is None:
+        gained, lost = (int(np.count_nonzero(one)) for one in (new.right & ~old.right, old.right & ~new.right))
+        return paired.difference(gained, lost, new.n)
+    made = METRICS[metric]
+    if made.needs == "classes" and not np.any(new.predicted != old.predicted):
+        return _unseen(new, clusters)
+    both = np.concatenate([made.terms(new), made.terms(old)], axis=1)
+    if _units(new.n, clusters) < FEWEST:
+        return Estimate(sign * (made.value(new) - made.value(old)), -math.inf, math.inf, new.n)
+
+    def apart(sums: Array) -> Array:
+        half = sums.shape[-1] // 2
+        return sign * (made.of(sums[..., :half]) - made.of(sums[..., half:]))
+
+    return resampling.bounds(both, apart, paired.ALPHA_PASS, clusters, alpha_upper=paired.ALPHA_FAIL)
+
+
+def _shared(metric: Metric, sums: Array, n: int, alpha: float, upper: float) -> Estimate:
+    """Accuracy is a share of rows. So is tp / (tp + fp + fn), of the rows that are positive or called so: F1 of J is
+    2 J / (1 + J), so that its bounds are those of J."""
+    counted, rest = float(sums[0]), float(sums[1])
+    if metric.name == "accuracy":
+        return share(counted, rest, alpha, upper)
+    if counted + rest <= 0:
+        raise ValueError("no row is of the positive class, nor called so")
+    jaccard = share(counted, counted + rest, alpha, upper)
+    value, lower, upper = (2 * one / (1 + one) for one in (jaccard.value, jaccard.lower, jaccard.upper))
+    return Estimate(value, lower, upper, n)
+
+
+def _balanced(sums: Array, n: int, alpha: float, upper: float) -> Estimate:
+    """A mean of independent shares: squared distances to their own bounds add up (G. Zou and A. Donner, Statistics in
+    Medicine 27 (2008) 1693-1702)."""
+    half = sums.size // 2
+    pairs = zip(sums[:half].tolist(), sums[half:].tolist(), strict=True)
+    recalls = [share(k, there, alpha, upper) for k, there in pairs if there > 0]
+    mean = sum(one.value for one in recalls) / len(recalls)
+    down = math.sqrt(sum((one.value - one.lower) ** 2 for one in recalls)) / len(recalls)
+    up = math.sqrt(sum((one.upper - one.value) ** 2 for one in recalls)) / len(recalls)
+    return Estimate(mean, max(0.0, mean - down), min(1.0, mean + up), n)
+
+
+def _unseen(scored: Scored, clusters: Clusters) -> Estimate:
+    """No row is answered otherwise: so many may be as could have been missed in the rarest class."""
+    weight = _units(scored.n, clusters) / scored.n
+    rarest = max(1.0, float(np.unique(scored.truth, return_counts=True)[1].min()) * weight)
+    return Estimate(
+        0.0, -upper_bound(0, rarest, paired.ALPHA_PASS), upper_bound(0, rarest, paired.ALPHA_FAIL), scored.n
+    )
+
+
+def _design_effect(right: Array, clusters: Clusters) -> float:
+    """How many rows count as one: the variance of the mean over entities, by that over rows (L. Kish 1965), from 1.
+
+    Where all rows are alike their entities' likeness is unknown, and an entity counts as one row.
+    """
+    if clusters is None:
+        return 1.0
+    _, held = np.unique(clusters, return_inverse=True)
+    entities, n = int(held.max()) + 1, right.size
+    spread = float(right.var())
+    if spread == 0 or entities < 2:
+        return n / entities
+    sums = np.bincount(held, right - right.mean())
+    return max(1.0, float(np.sum(sums**2)) * entities / (entities - 1) / (n * spread))
+
+
+def _units(n: int, clusters: Clusters) -> int:
+    return n if clusters is None else int(np.unique(clusters).size)

@@ -1,0 +1,37 @@
+"""Records of answers to rows whose true answer is known."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from pytest_mlready.records.exchange import Exchange
+from pytest_mlready.records.probes import Label, Prediction
+
+Answers = tuple[Prediction | None, ...]
+"""One for each labelled row, in the order of the file; None where there is none."""
+
+
+@dataclass(frozen=True)
+class LabelledAnswers:
+    """Rows whose true answer is known, and what the service answers.
+
+    All tuples are in the order of the file. `asked` rows were asked, in an order drawn at random, as many as there was
+    time for; `refused` are a few requests of those that got no answer that can be read, `unanswered` counts their rows.
+    `versions` are the model versions that answered. `beside` holds the columns that part the rows: slices, groups,
+    entities. `noisy` are answers to the same rows with their numbers shaken (empty: not asked for). `baseline`,
+    `previous`, `offline` and `unoptimised` are what others answer to these rows, as declared (empty: not).
+    """
+
+    truth: tuple[Label, ...]
+    answers: Answers
+    asked: int
+    unanswered: int = 0
+    refused: tuple[Exchange, ...] = ()
+    versions: tuple[str, ...] = ()
+    beside: Mapping[str, tuple[Label, ...]] = field(default_factory=dict)
+    noisy: Answers = ()
+    baseline: Answers = ()
+    previous: Answers = ()
+    offline: Answers = ()
+    unoptimised: Answers = ()
