@@ -26,6 +26,7 @@ from reference_service.routes.health import HealthRoutes
 from reference_service.routes.infer import InferRoutes
 from reference_service.routes.models import ModelRoutes
 from reference_service.routes.predict import PredictRoutes
+from reference_service.web.door import Door
 from reference_service.web.fast_path import Endpoint, FastPath, Templated
 from reference_service.web.problems import Problem
 
@@ -74,6 +75,7 @@ def create_app(components: Components) -> FastAPI:
     endpoints["GET", "/openapi.json"] = _document(app, interface)
     for (method, path), endpoint in endpoints.items():
         app.router.routes.append(Templated(path, endpoint, method))
+    app.door = Door(components, app)
     _handle_errors(app, components)
     return app
 

@@ -30,6 +30,7 @@ class Limits:
         head_seconds: time to send the whole of them.
         body_seconds: time to send the whole body.
         deadline_seconds: time from a complete request to its answer.
+        under_way_requests: how many requests that arrived whole one worker deals with before it refuses more.
         queue_requests, queue_rows: how much may wait for the model before requests are shed.
     """
 
@@ -43,6 +44,7 @@ class Limits:
     head_seconds: float = 10.0
     body_seconds: float = 10.0
     deadline_seconds: float = 2.0
+    under_way_requests: int = 128
     queue_requests: int = 256
     queue_rows: int = 8000
 

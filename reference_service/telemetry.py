@@ -113,6 +113,7 @@ class Telemetry:
         self.registry.register(self.in_force)
         # Known from the start: a rate over a series that appears only with its first event misses that event.
         self.shed_requests.labels("queue")
+        self.shed_requests.labels("under_way")
         for action in ("promote", "rollback", "experiment"):
             self.changes.labels(action)
 

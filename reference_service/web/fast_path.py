@@ -9,7 +9,7 @@ long way again, and what a handler raises is always handled as FastAPI does.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI
 from starlette.middleware.exceptions import ExceptionMiddleware
@@ -17,6 +17,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Match, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
+
+if TYPE_CHECKING:
+    from reference_service.web.door import Door
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -49,6 +52,8 @@ class FastPath(FastAPI):
         self.envelope = envelope
         self.ways: dict[tuple[str, str], ASGIApp] = {}
         self.ways_of: tuple[list[BaseRoute], int] = [], 0
+        self.routes_at: dict[tuple[str, str], Templated] = {}
+        self.door: Door | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -64,10 +69,15 @@ class FastPath(FastAPI):
     def find_ways(self) -> None:
         """Find the short ways again, after routes or middlewares were added."""
         self.ways_of = list(self.router.routes), len(self.user_middleware)
-        self.ways = {}
+        self.ways, self.routes_at = {}, {}
         if len(self.user_middleware) == 1:
             for route in self.reached():
                 self.ways[route.method, route.path] = self.envelope(Handled(self, route))
+                self.routes_at[route.method, route.path] = route
+
+    def route_at(self, method: str, path: str) -> Templated | None:
+        """Our route that a request would be led to on the short way, if it has been led anywhere yet."""
+        return self.routes_at.get((method, path))
 
     def reached(self) -> Iterator[Templated]:
         """Our routes without parameters that no earlier route stands before."""

@@ -19,6 +19,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from reference_service.settings import Limits
 from reference_service.web.corked import Corked
+from reference_service.web.door import Doored
 from reference_service.web.problems import MEDIA_TYPE, Problem, ProblemRenderer
 from reference_service.web.upgrade_offers import OffersIgnored
 
@@ -130,7 +131,7 @@ class Guarded(asyncio.Protocol):
         self.transport.close()
 
 
-class GuardedHttpTools(Guarded, OffersIgnored):
+class GuardedHttpTools(Guarded, OffersIgnored, Doored):
     """On the parser in C."""
 
     def head_begun(self) -> bool:

@@ -94,16 +94,24 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def start(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
-    """Start servers: `start("--workers", "2")`, or with other limits: `start(limits={"body_seconds": 0.5})`."""
+    """Start servers: `start("--workers", "2")`, or with other limits: `start(limits={"body_seconds": 0.5})`.
+
+    A `program` of one's own is started in the place of `reference_service`.
+    """
     running: list[subprocess.Popen[bytes]] = []
 
     def begin(
-        *arguments: str, registry: Path = models, alive: bool = True, limits: Mapping[str, float] | None = None
+        *arguments: str,
+        registry: Path = models,
+        alive: bool = True,
+        limits: Mapping[str, float] | None = None,
+        program: str | None = None,
     ) -> Server:
         port = free_port()
         state = tmp_path_factory.mktemp("instance")
-        program = ["-m", "reference_service"] if limits is None else ["-c", WITH_LIMITS, json.dumps(limits)]
-        command = [sys.executable, *program, "--port", str(port), "--models", str(registry)]
+        served = ["-m", "reference_service"] if limits is None else ["-c", WITH_LIMITS, json.dumps(limits)]
+        served = served if program is None else ["-c", program]
+        command = [sys.executable, *served, "--port", str(port), "--models", str(registry)]
         with (state / "log").open("wb") as log:
             process = subprocess.Popen([*command, "--state", str(state), *arguments], stdout=log, stderr=log)
         running.append(process)
