@@ -119,6 +119,22 @@ SCHEDULE = _schedule(
         needs=("latency", "inputs.rows"),
     ),
     Evidence(
+        "batch_throughput",
+        records.BatchThroughput,
+        {"full": 6},
+        turn="load",
+        permission="load",
+        needs=("latency", "inputs.rows"),
+    ),
+    Evidence(
+        "capacity",
+        records.Sweep,
+        {"full": 75},
+        turn="load",
+        permission="load",
+        needs=("latency", "inputs.rows"),
+    ),
+    Evidence(
         "schemathesis_run",
         records.SchemathesisRun,
         {"full": 45},

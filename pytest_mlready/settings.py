@@ -122,13 +122,18 @@ class Lifecycle:
 
 @dataclass(frozen=True)
 class Latency:
-    """The service level objective under an open-loop load of `rate` requests a second."""
+    """The service level objective under an open-loop load of `rate` requests a second.
+
+    Capacity should be `headroom` times that, and rows in batches `batch_gain` times as fast as single ones.
+    """
 
     rate: float
     p99_ms: float
     error_rate: float = 0.001
     longest_stall_s: float = 0.05
     health_ms: float = 250.0
+    headroom: float = 1.5
+    batch_gain: float = 2.0
     arrivals: Literal["constant", "poisson"] = "poisson"
 
 

@@ -102,6 +102,12 @@ class CapacitySearch:
         return self._divided(lowest, highest) if highest / lowest > self._target else None
 
     @property
+    def unconfirmed(self) -> tuple[float, ...]:
+        """The ends that too few verdicts speak for yet: where time is short, the rates to try again."""
+        (low, high), (lowest, highest) = self._bracket(1), self._bracket(_CONFIRMED)
+        return (*((high,) if high < highest else ()), *((low,) if low > lowest else ()))
+
+    @property
     def length(self) -> int:
         """How many times the shortest trial's requests the next trial is to have."""
         rate = self.next_rate()
@@ -152,9 +158,10 @@ class CapacitySearch:
         return for_it - sum(one.verdict == "fail" and one.rate <= rate for one in self.steps)
 
     def _widened(self, low: float, high: float) -> float | None:
-        """A rate beyond all that were tried; at the bounds of the search, the bound until it is decided."""
+        """A rate beyond all that were tried; the outermost again, or the search's bound, until it is decided."""
         tried = [one.rate for one in self.steps]
-        below, above = max(self.lowest, min(tried) / 2), min(self.highest, max(tried) * 2)
+        below = max(self.lowest, min(tried) / (1 if self._may_decide(min(tried)) else 2))
+        above = min(self.highest, max(tried) * (1 if self._may_decide(max(tried)) else 2))
         for known, rate in ((low > 0, below), (math.isfinite(high), above)):
             settled = abs(self._votes(rate)) >= _CONFIRMED or self._exhausted(rate)
             if not known and not (rate in tried and settled):
@@ -177,6 +184,11 @@ class CapacitySearch:
         if any(one.verdict != "inconclusive" for one in mine):
             return self.longest
         return min(self.longest, 1 << len(mine))
+
+    def _may_decide(self, rate: float) -> bool:
+        """Whether a rate that no trial could tell of yet has not been tried at full length."""
+        undecided = all(one.verdict == "inconclusive" for one in self.steps if one.rate == rate)
+        return undecided and not self._exhausted(rate)
 
     def _exhausted(self, rate: float) -> bool:
         """Whether the longest trial at a rate could not tell."""

@@ -25,15 +25,18 @@ def starved(run: LoadRun, limit_s: float) -> str | None:
     offered = sum(one.offered for one in run.classes)
     sent = sum(one.sent for one in run.classes)
     dropped = sum(one.dropped for one in run.classes)
-    generator = run.generator
     if offered == 0:
         return "nothing was offered"
-    queued = int(np.sum(run.series.get("queued", ())))
-    if queued and generator.connections < run.rate * limit_s:
-        # By Little's law, so many are in flight at a service that answers all just within the limit.
-        return f"{queued} requests waited for one of its own {generator.connections} connections"
     if dropped or sent < ACHIEVED * offered:
-        return f"{offered - sent} of {offered} requests were never sent"
+        return too_few_connections(run, limit_s) or f"{offered - sent} of {offered} requests were never sent"
+    return strained(run, limit_s)
+
+
+def strained(run: LoadRun, limit_s: float) -> str | None:
+    """As `starved`, but for requests that were never sent: they may have found all connections held by the service."""
+    generator = run.generator
+    if (few := too_few_connections(run, limit_s)) is not None:
+        return few
     if generator.lateness_p50_s > max(SMALLEST_S, 0.02 * limit_s):
         return f"half of its requests were sent more than {generator.lateness_p50_s * 1000:.1f} ms late"
     if generator.lateness_p99_s > max(10 * SMALLEST_S, 0.2 * limit_s):
@@ -41,6 +44,17 @@ def starved(run: LoadRun, limit_s: float) -> str | None:
     busy = generator.cpu_s / generator.processes / max(generator.wall_s, 1e-9)
     if busy > BUSY:
         return f"it used {busy:.0%} of a core itself"
+    return None
+
+
+def too_few_connections(run: LoadRun, limit_s: float) -> str | None:
+    """That requests waited for a connection though there were fewer than a service within the limit would hold.
+
+    By Little's law, rate times limit are in flight at a service that answers all just within the limit.
+    """
+    queued = int(np.sum(run.series.get("queued", ())))
+    if queued and run.generator.connections < run.rate * limit_s:
+        return f"{queued} requests waited for one of its own {run.generator.connections} connections"
     return None
 
 

@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
 from pytest_mlready.measure.quantiles import quantile
+from pytest_mlready.measure.series import NOTHING, mean_of
 
 Array = NDArray[np.float64]
 Comparison = Literal["regression", "no regression", "inconclusive"]
@@ -25,9 +26,6 @@ _FEWEST_ABOVE = 10
 """Requests above a quantile, of both versions together, below which nothing is known of it."""
 ALPHA = 0.04
 """Of the t-tests; discrete shares and correlation that goes unseen may take the rest of 5%."""
-_MOST_CORRELATED = 0.95
-_NOTHING = 1e-12
-"""A difference of shares that is rounding."""
 _WIDEST = 64.0
 """Ratios beyond this factor, either way, are reported as unbounded."""
 
@@ -160,13 +158,13 @@ class _Pairs:
 
     def effective(self, ratio: float) -> float:
         """How many independent pairs these are worth."""
-        return _mean(self._differences(ratio))[2]
+        return mean_of(self._differences(ratio))[2]
 
     def _rejected(self, ratio: float, alpha: float, sign: int) -> bool:
         """Whether the candidate is slower (`sign` 1) or faster (−1) than `ratio` times the baseline."""
-        mean, error, n = _mean(self._differences(ratio))
-        if error <= _NOTHING:
-            return sign * mean > _NOTHING
+        mean, error, n = mean_of(self._differences(ratio))
+        if error <= NOTHING:
+            return sign * mean > NOTHING
         return sign * mean / error > float(special.stdtrit(n - 1, 1 - alpha))
 
     def _differences(self, ratio: float) -> Array:
@@ -182,23 +180,6 @@ def _shares(times: Array, level: float, starts: NDArray[np.intp]) -> Array:
     above = (times > level) + 0.5 * (times == level)
     shares: Array = np.add.reduceat(above, starts) / np.diff(starts, append=times.size)
     return shares
-
-
-def _mean(series: Array) -> tuple[float, float, float]:
-    """Mean, its standard error and the effective size of a series whose neighbours may be correlated.
-
-    As an AR(1) process of correlation r, n values are worth n(1 − r)/(1 + r). The sample's r is too small by about
-    (1 + 3r)/n (Kendall, Biometrika 1954); negative ones are taken as none.
-    """
-    n, mean = series.size, float(series.mean())
-    centred = series - mean
-    squares = float(np.square(centred).sum())
-    if squares / n <= _NOTHING**2:
-        return mean, 0.0, n
-    r = float((centred[1:] * centred[:-1]).sum()) / squares
-    r = min(r + (1 + 3 * r) / n, _MOST_CORRELATED) if r > 0 else 0.0
-    effective = max(n * (1 - r) / (1 + r), 2.0)
-    return mean, math.sqrt(squares / n / (1 - 1 / effective) / effective), effective
 
 
 def _joined(blocks: Sequence[ArrayLike]) -> tuple[Array, NDArray[np.intp]]:

@@ -1,26 +1,28 @@
-"""One plan run by Locust inside this process: its statistics, its events, its way to end."""
+"""One run hosted by Locust inside this process: its statistics, its events, its way to end."""
 
 from __future__ import annotations
 
 import resource
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from locust import User, constant, task
 from locust.env import Environment
 
-from pytest_mlready.openloop.drive import Progress, Report, drive
-from pytest_mlready.openloop.plan import Plan, Request
-from pytest_mlready.records import LoadRun
+from pytest_mlready.openloop.drive import Report
+from pytest_mlready.openloop.plan import Request
+
+Result = TypeVar("Result")
 
 
-def hosted(plan: Plan, progress: Progress | None = None) -> LoadRun:
-    """Run `plan` as the single user of a local Locust runner.
+def hosted(pool: int, work: Callable[[Report], Result]) -> Result:
+    """Do `work`, which sends over up to `pool` connections, as the single user of a local Locust runner.
 
     Raises:
         RuntimeError: the user ended without a result; the message has its exception.
     """
-    _allow_files(plan.pool * len(plan.urls))
-    results: list[LoadRun] = []
+    _allow_files(pool)
+    results: list[Result] = []
 
     class Planned(User):
         fixed_count = 1
@@ -29,7 +31,7 @@ def hosted(plan: Plan, progress: Progress | None = None) -> LoadRun:
         @task
         def send(self) -> None:
             try:
-                results.append(drive(plan, reporter(self.environment), progress))
+                results.append(work(reporter(self.environment)))
             finally:
                 self.environment.runner.quit()
 

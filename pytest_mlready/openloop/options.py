@@ -88,16 +88,17 @@ def _add_shapes(group: Any) -> None:
     group.add_argument("--spike-rate", type=rate, default=0.0, help="Spike: rate of the spike (default: 4 x --rate)")
     group.add_argument("--spike-duration", type=seconds, default=5.0, help="Spike: its seconds (default: 5)")
     group.add_argument("--soak-duration", type=seconds, default=60.0, help="Soak: seconds, or such as 8h (default: 60)")
+    group.add_argument(
+        "--capacity-duration",
+        type=seconds,
+        default=60.0,
+        help="Capacity: seconds that the search may take (default: 60)",
+    )
 
 
 def objective(options: Any) -> Objective:
     """The objectives that the command line asks for."""
     return Objective(options.slo_p99_ms / 1000, options.slo_error_rate, options.longest_stall_s or None)
-
-
-def result_directory(options: Any, scenario: str) -> Path | None:
-    """Where the scenario's documents go, if anywhere."""
-    return Path(options.result) / scenario if options.result else None
 
 
 def free_port() -> int:

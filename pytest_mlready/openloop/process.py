@@ -17,15 +17,20 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 
 from pytest_mlready.openloop.document import JSON_NAME, read
 from pytest_mlready.openloop.plan import Plan, write_plan
-from pytest_mlready.records import LoadRun
+from pytest_mlready.openloop.search_plan import SearchPlan, write_search
+from pytest_mlready.openloop.sweep_document import SWEEP_NAME, read_sweep
+from pytest_mlready.records import LoadRun, Sweep
+
+Result = TypeVar("Result")
 
 START_S = 30.0
 """How long the process may take to start and to write its result, on top of the plan's own bound."""
 
+PLAN_NAME = "plan.json"
 _LOG_NAME = "openloop.log"
 _KILL_AFTER_S = 2.0
 
@@ -50,21 +55,59 @@ def run(
     Raises:
         LoadError: the extra is not installed, the process failed, took longer than `timeout_s`, or gave no result.
     """
+    directory = _prepared(Path(plan.output), JSON_NAME)
+    write_plan(replace(plan, output=str(directory)), directory / PLAN_NAME)
+    _conduct("run", directory, on_progress, pass_fds, plan.longest_s + START_S if timeout_s is None else timeout_s)
+    return _result(read, directory)
+
+
+def search(
+    asked: SearchPlan,
+    *,
+    on_progress: Callable[[dict[str, Any]], None] | None = None,
+    pass_fds: tuple[int, ...] = (),
+) -> Sweep:
+    """As `run`, a search for capacity. `on_progress` hears of each trial: its number, `rate`, `verdict` and `p99_s`.
+
+    Raises:
+        LoadError: as `run`.
+    """
+    directory = _prepared(Path(asked.plan.output), SWEEP_NAME)
+    write_search(asked.in_directory(directory), directory / PLAN_NAME)
+    _conduct("search", directory, on_progress, pass_fds, asked.longest_s + START_S)
+    return _result(read_sweep, directory)
+
+
+def _prepared(output: Path, result: str) -> Path:
+    """The directory, without an earlier result. Raises LoadError where the extra is not installed."""
     missing = [name for name in ("locust", "hdrh") if importlib.util.find_spec(name) is None]
     if missing:
         raise LoadError(f'load needs {" and ".join(missing)}: pip install "pytest-mlready[load]"')
-    directory = Path(plan.output).resolve()
+    directory = output.resolve()
     directory.mkdir(parents=True, exist_ok=True)
-    (directory / JSON_NAME).unlink(missing_ok=True)
-    write_plan(replace(plan, output=str(directory)), directory / "plan.json")
-    until = time.monotonic() + (plan.longest_s + START_S if timeout_s is None else timeout_s)
-    with _started(directory, pass_fds) as process:
+    (directory / result).unlink(missing_ok=True)
+    return directory
+
+
+def _conduct(
+    word: str,
+    directory: Path,
+    on_progress: Callable[[dict[str, Any]], None] | None,
+    pass_fds: tuple[int, ...],
+    timeout_s: float,
+) -> None:
+    """Have the plan in `directory` run or searched. Raises LoadError."""
+    until = time.monotonic() + timeout_s
+    with _started(word, directory, pass_fds) as process:
         for line in _lines(process, until):
             if on_progress is not None and line.startswith(b"{"):
                 on_progress(json.loads(line))
         code = process.wait(max(_KILL_AFTER_S, until - time.monotonic()))
     if code != 0:
         raise LoadError(f"the load process ended with {code}: {_last_line(directory / _LOG_NAME)}")
+
+
+def _result(read: Callable[[Path], Result], directory: Path) -> Result:
     try:
         return read(directory)
     except (OSError, ValueError) as error:
@@ -72,8 +115,8 @@ def run(
 
 
 @contextmanager
-def _started(directory: Path, pass_fds: tuple[int, ...]) -> Iterator[subprocess.Popen[bytes]]:
-    command = [sys.executable, "-m", "pytest_mlready.openloop", str(directory / "plan.json")]
+def _started(word: str, directory: Path, pass_fds: tuple[int, ...]) -> Iterator[subprocess.Popen[bytes]]:
+    command = [sys.executable, "-m", "pytest_mlready.openloop", word, str(directory / PLAN_NAME)]
     with (directory / _LOG_NAME).open("wb") as log:
         process = subprocess.Popen(
             command,

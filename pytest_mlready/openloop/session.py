@@ -11,20 +11,15 @@ from locust import events
 from locust.runners import MasterRunner, WorkerRunner
 
 from pytest_mlready.openloop.dispatch import OneOfEach
-from pytest_mlready.openloop.document import packed, unpacked, write
-from pytest_mlready.openloop.drive import drive
 from pytest_mlready.openloop.hosted import reporter
-from pytest_mlready.openloop.merge import merged
-from pytest_mlready.openloop.options import objective, result_directory
-from pytest_mlready.openloop.plan import Plan
-from pytest_mlready.openloop.stages import Verdict, verdict
-from pytest_mlready.records import LoadRun
+from pytest_mlready.openloop.stages import Verdict
 
 if TYPE_CHECKING:
     from pytest_mlready.openloop.user import OpenLoopUser
 
 _SHARE = "openloop_share"
 _RESULT = "openloop_result"
+_DONE = "openloop_done"
 _PATIENCE_S = 15.0
 
 
@@ -52,7 +47,8 @@ class Session:
         self._share = (0, 1)
         self._running = 0
         self._expected = 0
-        self._results: dict[str, list[LoadRun]] = {}
+        self._results: dict[str, list[Any]] = {}
+        self._done: dict[str, Event] = {}
         self._problems: list[str] = []
         self._ended = False
         self._watchdog: gevent.Greenlet | None = None
@@ -60,6 +56,7 @@ class Session:
         environment.events.quit.add_listener(self._quit)
         if isinstance(runner, WorkerRunner):
             runner.register_message(_SHARE, self._take_share)
+            runner.register_message(_DONE, self._hear_done)
             return
         environment.events.test_start.add_listener(self._start)
         workers = 1
@@ -76,25 +73,35 @@ class Session:
     def perform(self, user: OpenLoopUser) -> None:
         """Drive one scenario when its turn comes; what goes wrong ends the run, instead of Locust's trying again."""
         self._running += 1
-        name, run, problem = type(user).__name__, None, ""
+        name, result, problem = type(user).__name__, None, ""
         with self._turn:
             try:
-                run = drive(user.plan(self._share), reporter(self._environment))
+                if user.alone and self._share[0] > 0:
+                    self._done_by_another(name).wait(user.longest_s)
+                else:
+                    result = user.conduct(self._share, reporter(self._environment))
             except Exception as error:
                 problem = f"{name}: {type(error).__name__}: {error}"
         self._running -= 1
         if isinstance(self._environment.runner, WorkerRunner):
-            plain, arrays = packed(run) if run is not None else (b"", b"")
+            plain, arrays = user.packed(result) if result is not None else (b"", b"")
             data = {"name": name, "plain": plain, "arrays": arrays, "problem": problem}
             self._environment.runner.send_message(_RESULT, data)
         else:
-            self._keep(name, run, problem)
+            self._keep(name, result, problem)
             if not self._running:
                 self._end()
         Event().wait()
 
     def _take_share(self, msg: Any, **_: Any) -> None:
         self._share = (msg.data["index"], msg.data["count"])
+        self._done.clear()
+
+    def _hear_done(self, msg: Any, **_: Any) -> None:
+        self._done_by_another(msg.data["name"]).set()
+
+    def _done_by_another(self, name: str) -> Event:
+        return self._done.setdefault(name, Event())
 
     def _start(self, **_: Any) -> None:
         """Before each run: with the web page there may be several."""
@@ -108,7 +115,7 @@ class Session:
         self._expected = len(workers) * len(self._environment.user_classes)
         for index, worker in enumerate(workers):
             runner.send_message(_SHARE, {"index": index, "count": len(workers)}, client_id=worker)
-        longest = sum(self._plan(one).longest_s for one in self._environment.user_classes)
+        longest = sum(one(self._environment).longest_s for one in self._environment.user_classes)
         if self._watchdog is not None:
             self._watchdog.kill(block=False)
         self._watchdog = gevent.spawn_later(longest + _PATIENCE_S, self._give_up)
@@ -120,14 +127,18 @@ class Session:
 
     def _collect(self, msg: Any, **_: Any) -> None:
         data = msg.data
-        self._keep(data["name"], unpacked(data["plain"], data["arrays"]) if data["plain"] else None, data["problem"])
+        user = next(one for one in self._environment.user_classes if one.__name__ == data["name"])(self._environment)
+        result = user.unpacked(data["plain"], data["arrays"]) if data["plain"] else None
+        self._keep(data["name"], result, data["problem"])
+        if user.alone:
+            self._environment.runner.send_message(_DONE, {"name": data["name"]})
         self._expected -= 1
         if self._expected == 0:
             self._end()
 
-    def _keep(self, name: str, run: LoadRun | None, problem: str) -> None:
-        if run is not None:
-            self._results.setdefault(name, []).append(run)
+    def _keep(self, name: str, result: Any, problem: str) -> None:
+        if result is not None:
+            self._results.setdefault(name, []).append(result)
         if problem:
             self._problems.append(problem)
 
@@ -143,20 +154,8 @@ class Session:
             gevent.spawn(environment.runner.stop)
 
     def _verdicts(self) -> list[Verdict]:
-        options, verdicts = self._environment.parsed_options, []
-        for user_class in self._environment.user_classes:
-            runs = self._results.get(user_class.__name__)
-            if not runs:
-                continue
-            run = merged(runs)
-            directory = result_directory(options, run.scenario)
-            if directory is not None:
-                write(run, directory)
-            verdicts.append(verdict(run, self._plan(user_class), objective(options)))
-        return verdicts
-
-    def _plan(self, user_class: type[OpenLoopUser]) -> Plan:
-        return user_class(self._environment).plan()
+        users = [(one(self._environment), self._results.get(one.__name__)) for one in self._environment.user_classes]
+        return [user.conclude(results) for user, results in users if results]
 
     def _quit(self, **_: Any) -> None:
         """Locust has printed its tables: the verdicts come last. With the web page they stand there already."""

@@ -10,10 +10,13 @@ from typing import Any, ClassVar
 
 from locust import User, constant, task
 
-from pytest_mlready.openloop import shapes
-from pytest_mlready.openloop.options import DEFAULT_HOST
+from pytest_mlready.openloop import document, shapes
+from pytest_mlready.openloop.drive import Report, drive
+from pytest_mlready.openloop.merge import merged
+from pytest_mlready.openloop.options import DEFAULT_HOST, objective
 from pytest_mlready.openloop.plan import Kind, Plan, Request, Stage
 from pytest_mlready.openloop.session import session_of
+from pytest_mlready.openloop.stages import Verdict, verdict
 from pytest_mlready.openloop.trace import read_trace
 
 __all__ = ["Kind", "OpenLoopUser", "Request", "Stage", "json_request", "shapes"]
@@ -32,6 +35,8 @@ class OpenLoopUser(User):
 
     rows_file: ClassVar[Path | None] = None
     """Input rows where the command line names none."""
+    alone: ClassVar[bool] = False
+    """Whether one process does all of it, while the others wait."""
 
     def kinds(self) -> tuple[Kind, ...]:
         """The classes of requests and their shares."""
@@ -68,6 +73,35 @@ class OpenLoopUser(User):
             share=share,
             trace=() if stages else read_trace(Path(options.trace), options.trace_speed),
         )
+
+    def conduct(self, share: tuple[int, int], report: Report) -> Any:
+        """Send this process's share of the run and return its result."""
+        return drive(self.plan(share), report)
+
+    def packed(self, result: Any) -> tuple[bytes, bytes]:
+        """A result for sending to the master."""
+        return document.packed(result)
+
+    def unpacked(self, plain: bytes, arrays: bytes) -> Any:
+        """The reverse of `packed`."""
+        return document.unpacked(plain, arrays)
+
+    def conclude(self, results: Sequence[Any]) -> Verdict:
+        """Put the results of all processes together, keep them if `--result` says where, and judge them."""
+        run, directory = merged(results), self.directory()
+        if directory is not None:
+            document.write(run, directory)
+        return verdict(run, self.plan(), objective(self.options))
+
+    def directory(self) -> Path | None:
+        """Where the scenario's documents go, if anywhere."""
+        result, name = self.options.result, type(self).__name__.lower()
+        return Path(result) / name if result else None
+
+    @property
+    def longest_s(self) -> float:
+        """The scenario takes no longer than this."""
+        return self.plan().longest_s
 
     @property
     def options(self) -> Any:

@@ -4,6 +4,7 @@ A gatherer in `evidence/` makes a record, `checks/` judge it. Bytes travel as ba
 in an `.npz` file (fields marked `ARRAYS`), times are seconds, `*_at` are seconds since the epoch.
 """
 
+from pytest_mlready.records.capacity import Overload, Percentile, Sweep, Trial
 from pytest_mlready.records.closing import Closing
 from pytest_mlready.records.corpus import Corpus, Generated
 from pytest_mlready.records.drift import DriftData
@@ -41,7 +42,7 @@ from pytest_mlready.records.probes import (
 from pytest_mlready.records.quality import LabelledAnswers
 from pytest_mlready.records.relations import BatchSizes, Concurrency, Edit, Edits, Spelling, Spellings
 from pytest_mlready.records.rudeness import Rude, Rudeness
-from pytest_mlready.records.scaling import BatchTimes, Scaling, SlowRow
+from pytest_mlready.records.scaling import BatchThroughput, BatchTimes, Scaling, SlowRow
 
 __all__ = [
     "ARRAYS",
@@ -53,6 +54,7 @@ __all__ = [
     "BadRequest",
     "BadRequests",
     "BatchSizes",
+    "BatchThroughput",
     "BatchTimes",
     "BrokenModel",
     "CacheDrill",
@@ -80,7 +82,9 @@ __all__ = [
     "LoadRun",
     "NotGathered",
     "NotStrictJSON",
+    "Overload",
     "PeerFailure",
+    "Percentile",
     "Prediction",
     "RequestClass",
     "Row",
@@ -94,5 +98,7 @@ __all__ = [
     "Spelling",
     "Spellings",
     "StartTimeline",
+    "Sweep",
+    "Trial",
     "strict_json",
 ]

@@ -48,3 +48,16 @@ class Scaling:
     suspects: tuple[SlowRow, ...] = ()
     batch: BatchTimes | None = None
     problem: str | None = None
+
+
+@dataclass(frozen=True)
+class BatchThroughput:
+    """Rows answered a second over one connection, in blocks measured in pairs: one row, and `size` rows to a request.
+
+    Without pairs the size is 0 and `problem` says why; it is None where there is no route for batches.
+    """
+
+    size: int
+    singles: tuple[float, ...]
+    batches: tuple[float, ...]
+    problem: str | None = None

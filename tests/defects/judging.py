@@ -39,6 +39,7 @@ _SHORTENED = """from pytest_mlready.schedule import SCHEDULE
 SCHEDULE.evidence["steady_load"].seconds["quick"] = {load_s}
 SCHEDULE.evidence["counters"].seconds["smoke"] = {counters_s}
 SCHEDULE.evidence["schemathesis_run"].seconds["full"] = 15
+SCHEDULE.evidence["capacity"].seconds["full"] = 50
 """
 
 

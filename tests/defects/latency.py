@@ -85,3 +85,43 @@ def the_model_runs_on_the_event_loop(components: Components) -> Components:
     return replace(
         components, batcher=OnTheLoop(components.predictor, components.telemetry, components.settings.limits)
     )
+
+
+@defect("latency.capacity_knee")
+def rows_are_predicted_one_by_one_behind_a_lock(components: Components) -> Components:
+    """One row at a time, 7 ms each: enough for the declared rate, and for hardly more. Practice guide."""
+
+    class Locked(SklearnPredictor):
+        def predict(self, snapshot: Snapshot, rows: Sequence[Row]) -> list[Answer]:
+            time.sleep(0.007 * len(rows))
+            return super().predict(snapshot, rows)
+
+    return replace(components, predictor=Locked())
+
+
+@defect("latency.overload")
+def everything_is_let_in_however_long_the_queue(components: Components) -> Components:
+    """A slow model and a queue without a bound: beyond capacity all are answered, and all too late. SRE book."""
+
+    class Slow(SklearnPredictor):
+        def predict(self, snapshot: Snapshot, rows: Sequence[Row]) -> list[Answer]:
+            time.sleep(0.004 * len(rows))
+            return super().predict(snapshot, rows)
+
+    endless = 1_000_000
+    limits = replace(components.settings.limits, under_way_requests=endless, queue_requests=endless, queue_rows=endless)
+    settings, predictor = replace(components.settings, limits=limits), Slow()
+    batcher = Batcher(predictor, components.telemetry, limits)
+    return replace(components, settings=settings, predictor=predictor, batcher=batcher)
+
+
+@defect("latency.batch_amortises")
+def a_batch_is_a_loop_of_single_calls(components: Components) -> Components:
+    """The batch route asks the model for each of its rows in turn. Python ML deployment guide."""
+
+    class Looping(Batcher):
+        async def submit(self, snapshot: Snapshot, rows: Sequence[Row], urgent: bool = False) -> list[Answer]:
+            return [answer for row in rows for answer in await super(Looping, self).submit(snapshot, [row], urgent)]
+
+    limits = components.settings.limits
+    return replace(components, batcher=Looping(components.predictor, components.telemetry, limits))

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from pytest_mlready.finding import Finding
-from pytest_mlready.records import Answered, Exchange, Label, Prediction
+from pytest_mlready.measure.proportions import Word
+from pytest_mlready.records import Answered, Exchange, Label, Overload, Percentile, Prediction, Trial
 from pytest_mlready.settings import Settings, parse
 
 JSON = (("Content-Type", "application/json"),)
@@ -67,6 +68,47 @@ def replayed(found: Finding) -> list[tuple[str, list[str]]]:
     script = found.script
     assert script is not None
     return [(one.holds, [script.requests[at].case for at in one.of]) for one in script.expects]
+
+
+def trial(rate: float = 200.0, verdict: Word = "pass", *, p99_s: float | None = 0.02, **given: Any) -> Trial:
+    """A trial in which all was answered well, but for what is given."""
+    p99 = Percentile(p99_s, p99_s, p99_s)
+    percentiles = {"p50": Percentile(0.01, 0.01, 0.01), "p95": Percentile(0.015, 0.015, 0.015), "p99": p99}
+    usual: dict[str, Any] = {
+        "seconds": 2.0,
+        "length": 1,
+        "offered": rate,
+        "achieved": rate,
+        "good": rate,
+        "in_flight": rate * 0.01,
+        "response": percentiles,
+        "service": percentiles,
+        "statuses": {"200": round(2 * rate)},
+        "failures": {},
+        "lateness_p99_s": 0.001,
+    }
+    return Trial(rate=rate, verdict=verdict, **{**usual, **given})
+
+
+def overload(**given: Any) -> Overload:
+    """Too much load on a service with a capacity of 200 requests/s, which sheds the rest and recovers at once."""
+    usual: dict[str, Any] = {
+        "rate": 400.0,
+        "block_s": 0.5,
+        "good": (100,) * 16,
+        "refused": (95,) * 16,
+        "others": (5,) * 16,
+        "statuses": {"200": 1600, "503": 1600},
+        "failures": {},
+        "connections": 40,
+        "lateness_p99_s": 0.002,
+        "trouble": None,
+        "after_rate": 120.0,
+        "gap_s": 0.0,
+        "after": ((60, 60),) * 12,
+        "control": trial(200.0),
+    }
+    return Overload(**{**usual, **given})
 
 
 def settings(**tables: Mapping[str, Any]) -> Settings:

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from pytest_mlready.openloop.document import read
+from pytest_mlready.openloop.sweep_document import read_sweep
 from tests.real.loadtests.conftest import Server
 
 ROOT = Path(__file__).parents[3]
@@ -30,6 +31,8 @@ SHAPED = (
     "0.5",
     "--spike-rate",
     "1000",
+    "--capacity-duration",
+    "10",
 )
 SENT = {"mixed": 600, "soak": 600, "spike": 1100, "stairs": 600, "steady": 600}
 RATE = {"spike": 440}
@@ -54,7 +57,7 @@ def locust(url: str, tmp_path: Path, *words: str) -> tuple[int, str]:
 @pytest.mark.parametrize(
     ("words", "scenarios"),
     [
-        (["loadtests"], set(SENT)),
+        (["loadtests"], {*SENT, "capacity"}),
         (["loadtests", "Steady"], {"steady"}),
         (["loadtests/mixed.py"], {"mixed"}),
         (["loadtests/soak.py"], {"soak"}),
@@ -73,11 +76,42 @@ def test_each_scenario_runs_whole_and_is_judged(
     )  # fmt: skip
     assert code == 0, output
     assert {one.name for one in result.iterdir()} == scenarios
-    for scenario in scenarios:
+    for scenario in scenarios - {"capacity"}:
         assert f"{scenario}: PASS at {RATE.get(scenario, 300)} req/s" in output
         load = read(result / scenario)
         assert sum(one.sent for one in load.classes) == SENT[scenario]
         assert load.generator.processes == (2 if "--processes" in words else 1)
+
+
+@pytest.mark.parametrize(
+    ("words", "scenarios"),
+    [
+        (["loadtests/capacity.py"], {"capacity"}),
+        (["loadtests", "Capacity", "Steady", "--processes", "2"], {"capacity", "steady"}),
+    ],
+    ids=["alone", "two processes"],
+)
+def test_capacity_is_searched_and_judged(server: Server, tmp_path: Path, words: list[str], scenarios: set[str]) -> None:
+    name, *rest = words
+    result = tmp_path / "result"
+    code, output = locust(
+        server("fast"), tmp_path, "-f", str(ROOT / name), *rest, *ONCE, *LENIENT, "--rate", "300", "--duration", "2",
+        "--slo-error-rate", "0.5", "--capacity-duration", "10", "--result", str(result),
+    )  # fmt: skip
+    assert {one.name for one in result.iterdir()} == scenarios, output
+    sweep = read_sweep(result / "capacity")
+    assert output.count("capacity: trial ") == len(sweep.trials) > 1
+    assert sweep.low >= 300
+    assert "capacity: PASS at 300 req/s: " in output
+    assert code == 0, output
+
+
+def test_a_service_without_the_capacity_is_exit_1(server: Server, tmp_path: Path) -> None:
+    # 50 answers a second at most.
+    words = ("--rate", "200", "--capacity-duration", "12", "--slo-p99-ms", "200")
+    code, output = locust(server("lock"), tmp_path, "-f", str(ROOT / "loadtests/capacity.py"), *ONCE, *words)
+    assert code == 1, output
+    assert re.search(r"capacity: (FAIL|INCONCLUSIVE) at 200 req/s: ", output), output
 
 
 @pytest.mark.parametrize(
@@ -131,7 +165,14 @@ def test_a_wrong_option_ends_with_one_line_that_names_it(tmp_path: Path) -> None
 def test_every_option_refuses_a_wrong_value_by_name(tmp_path: Path) -> None:
     wrong = {
         "0": ("--rate", "--rate-to", "--trace-speed", "--stairs", "--spike-rate", "--slo-error-rate", "--slo-p99-ms"),
-        "5x": ("--duration", "--step-duration", "--spike-duration", "--soak-duration", "--request-timeout"),
+        "5x": (
+            "--duration",
+            "--step-duration",
+            "--spike-duration",
+            "--soak-duration",
+            "--capacity-duration",
+            "--request-timeout",
+        ),
         "-1": ("--pool", "--load-seed", "--longest-stall-s"),
         "nowhere.txt": ("--trace", "--arrivals"),
     }

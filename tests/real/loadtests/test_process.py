@@ -26,7 +26,7 @@ def plan_of(url: str, directory: Path, seconds: float) -> Plan:
 
 def test_the_end_of_standard_input_ends_the_process(server: Server, tmp_path: Path) -> None:
     write_plan(plan_of(server("fast"), tmp_path, 300), tmp_path / "plan.json")
-    command = [sys.executable, "-m", "pytest_mlready.openloop", str(tmp_path / "plan.json")]
+    command = [sys.executable, "-m", "pytest_mlready.openloop", "run", str(tmp_path / "plan.json")]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT) as child:
         assert child.stdin is not None
         assert child.stdout is not None

@@ -38,6 +38,8 @@ def made(hint: Any, *, full: bool) -> Any:
     origin, inner = typing.get_origin(hint), typing.get_args(hint)
     if origin in {typing.Union, types.UnionType}:
         return made(inner[0], full=full) if full else (None if type(None) in inner else made(inner[-1], full=full))
+    if origin is typing.Literal:
+        return inner[0]
     if origin is tuple:
         kinds = inner[:1] * 2 if inner[1:] == (...,) else inner
         return tuple(made(kind, full=full) for kind in kinds) if full or inner[1:] != (...,) else ()

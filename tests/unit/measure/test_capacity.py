@@ -217,6 +217,26 @@ def test_a_cliff_is_where_latency_leaps(after: float, cliff: bool) -> None:
     assert found.cliff is cliff
 
 
+def test_ends_that_one_verdict_speaks_for_are_named() -> None:
+    search = CapacitySearch(100)
+    named = [list(search.unconfirmed)]
+    verdicts: list[tuple[float, Word]] = [(100, "pass"), (200, "fail"), (100, "pass")]
+    for rate, verdict in verdicts:
+        search.observe(rate, verdict)
+        named.append(list(search.unconfirmed))
+    assert named == [[], [100], [200, 100], [200]]
+
+
+def test_a_rate_that_no_trial_could_tell_of_is_tried_longer_before_one_beyond_it() -> None:
+    search = CapacitySearch(100)
+    search.observe(100, "inconclusive")
+    assert (search.next_rate(), search.length) == (100, 2)
+    search.observe(100, "inconclusive")
+    assert (search.next_rate(), search.length) == (100, 4)
+    search.observe(100, "inconclusive")
+    assert search.next_rate() == 50
+
+
 def test_verdicts_may_come_from_elsewhere() -> None:
     search = CapacitySearch(100)
     for rate, verdict in [(50.0, "pass"), (52.0, "pass"), (56.0, "fail"), (57.0, "fail")]:

@@ -1,0 +1,92 @@
+"""Evidence `batch_throughput`: rows a second, one to a request and many to a request, in blocks that alternate."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from itertools import cycle
+from typing import Any
+
+from pytest_mlready.evidence.asking import asked_of, predict
+from pytest_mlready.evidence.context import Context
+from pytest_mlready.evidence.store import GatherError
+from pytest_mlready.records import BatchThroughput, Exchange, Row
+from pytest_mlready.service.transport import Transport
+
+SIZES = (100, 25, 8)
+"""Rows in a batch: the first size that the service takes."""
+BLOCK_S = 0.1
+FEWEST_PAIRS = 8
+MOST_PAIRS = 40
+DEADLINE_S = 5.0
+
+
+def made_with(context: Context) -> Mapping[str, Any]:
+    """Whom is asked, and the declared caps, which bound the size."""
+    return {**asked_of(context), **context.part_of_settings("contract")}
+
+
+def gather(context: Context) -> BatchThroughput:
+    """Alternate between both for the whole budget, over one connection."""
+    if context.target.mapping.batch_route is None:
+        return BatchThroughput(0, (), ())
+    until = time.monotonic() + context.budget_s
+    with context.target.transport(deadline_s=DEADLINE_S) as transport:
+        size, problem = _size(context, transport)
+        if size == 0:
+            return BatchThroughput(0, (), (), problem)
+        asked = _Asked(context, transport, size)
+        singles, batches = [asked.rate(1)], [asked.rate(size)]
+        while len(singles) < MOST_PAIRS and (len(singles) < FEWEST_PAIRS or time.monotonic() < until):
+            order = (1, size) if len(singles) % 2 else (size, 1)
+            found = {rows: asked.rate(rows) for rows in order}
+            singles.append(found[1])
+            batches.append(found[size])
+    # The first pair has warmed both ways up.
+    return BatchThroughput(size, tuple(singles[1:]), tuple(batches[1:]))
+
+
+class _Asked:
+    """Requests of sample rows, single ones and batches, in turn."""
+
+    def __init__(self, context: Context, transport: Transport, size: int) -> None:
+        mapping, rows = context.target.mapping, context.rows
+        self._context, self._transport = context, transport
+        self._paths = {1: mapping.predict_path, size: mapping.batch_route}
+        self._bodies = {1: cycle([mapping.encode_row(row) for row in rows]), size: cycle([_batch(context, size)])}
+
+    def rate(self, rows: int) -> float:
+        """Rows a second while requests of so many rows are asked for a block's time.
+
+        Raises:
+            GatherError: one was not answered 2xx.
+        """
+        asked, seconds = 0, 0.0
+        while seconds < BLOCK_S:
+            exchange = _ask(self._context, self._transport, rows, next(self._bodies[rows]), self._paths[rows])
+            if not exchange.ok:
+                raise GatherError(f"{exchange.case} was answered {exchange.outcome}, though one like it was taken")
+            asked, seconds = asked + rows, seconds + exchange.elapsed_s
+        return asked / seconds
+
+
+def _size(context: Context, transport: Transport) -> tuple[int, str | None]:
+    """The largest size that is taken, or 0 and why none is."""
+    cap, problem = context.settings.contract.max_batch_rows, "the declared cap of rows leaves no batch to time"
+    for size in SIZES:
+        if cap is None or size <= cap:
+            exchange = _ask(context, transport, size, _batch(context, size), context.target.mapping.batch_route)
+            if exchange.ok:
+                return size, None
+            problem = f"{exchange.case} was answered {exchange.outcome}"
+    return 0, problem
+
+
+def _batch(context: Context, size: int) -> bytes:
+    rows: Sequence[Row] = context.rows
+    return context.target.mapping.encode_batch([rows[at % len(rows)] for at in range(size)])
+
+
+def _ask(context: Context, transport: Transport, rows: int, body: bytes, path: str | None) -> Exchange:
+    case = "a row" if rows == 1 else f"a batch of {rows} rows"
+    return predict(context.target, case, body, path=path, transport=transport, keep_alive=True)
