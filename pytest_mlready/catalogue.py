@@ -132,6 +132,22 @@ NEEDS: dict[str, tuple[Callable[[Settings], object], str]] = {
     "quality.noise": (lambda s: s.quality and s.quality.noise, "[quality] noise = 0.01"),
     "quality.offline": (lambda s: s.quality and s.quality.offline is not None, '[quality] offline = "module:name"'),
     "quality.unoptimised": (lambda s: s.quality and s.quality.unoptimised, '[quality] unoptimised = "module:name"'),
+    "experiments.declared": (
+        lambda s: s.experiments and s.experiments.declared,
+        '[[experiments.declared]] name = "…", function = "…", salt = "…", variants = [{ name = "…", weight = … }, …]',
+    ),
+    "experiments.ramp": (
+        lambda s: s.experiments and any(one.ramp for one in s.experiments.declared),
+        "[[experiments.declared]] ramp = [0.05, 0.2, 0.5]",
+    ),
+    "experiments.change": (
+        lambda s: s.experiments and s.experiments.change,
+        '[experiments.change.NAME] path = "/experiments/NAME", body = { … }',
+    ),
+    "experiments.analysis": (
+        lambda s: s.experiments and s.experiments.analysis,
+        '[experiments] analysis = "module:name"',
+    ),
     "drills.broken_model": (lambda s: s.drills.broken_model, '[drills] broken_model = "…{port}…"'),
 }
 """What a check may need declared: how to see that it is, and the line that declares it."""

@@ -38,6 +38,24 @@ class Predict:
         return answered
 
 
+class Assign:
+    """Tells in which variant of a declared experiment a user is."""
+
+    def __init__(self, target: Target, settings: Settings, rows: tuple[Row, ...]) -> None:
+        self._target, self._settings, self._rows = target, settings, rows
+
+    def __call__(self, user_id: str | int, experiment: str | None = None) -> str:
+        """The variant's name, of the first declared experiment or the named one.
+
+        Raises AssertionError with the answer if the service tells none.
+        """
+        from pytest_mlready.evidence.context import Context
+        from pytest_mlready.evidence.variants import variant_or_fail
+
+        context = Context(self._target, self._settings, self._rows, seed=0, budget_s=0.0)
+        return variant_or_fail(context, user_id, experiment)
+
+
 @fixture
 def mlready(request: FixtureRequest) -> Observation:
     """Attach what a test observed to its finding: `mlready.observe(0.93, unit="1", n=569, limit=0.9)`."""
@@ -76,6 +94,12 @@ def mlready_client(mlready_target: Target) -> Iterator[httpx.Client]:
 def mlready_predict(mlready_target: Target) -> Predict:
     """`mlready_predict(row)` gives the service's Prediction of a row, `mlready_predict(rows)` a list of them."""
     return Predict(mlready_target)
+
+
+@fixture(scope="session")
+def mlready_assign(mlready_target: Target, mlready_settings: Settings, mlready_rows: tuple[Row, ...]) -> Assign:
+    """`mlready_assign(user_id, experiment=None)` gives the variant that a user is in, by `[experiments]`."""
+    return Assign(mlready_target, mlready_settings, mlready_rows)
 
 
 @fixture

@@ -91,6 +91,14 @@ SCHEDULE = _schedule(
     Evidence("limits", records.Limits, {"smoke": 1}, permission="fuzz", needs=("inputs.rows",)),
     Evidence("labelled_answers", records.LabelledAnswers, {"quick": 3, "full": 30}, needs=("quality.rows",)),
     Evidence("cache_drill", records.CacheDrill, {"quick": 3}, needs=("cache", "inputs.rows")),
+    Evidence(
+        "assignments",
+        records.Assignments,
+        {"quick": 1.5, "full": 45},
+        turn="load",
+        needs=("experiments.declared", "inputs.rows"),
+    ),
+    Evidence("analysis_trials", records.AnalysisTrials, {"full": 10}, needs=("experiments.analysis",)),
     Evidence("concurrency", records.Concurrency, {"quick": 1}, turn="load", permission="fuzz", needs=("inputs.rows",)),
     Evidence("scaling", records.Scaling, {"quick": 1.5}, turn="load", permission="fuzz", needs=("inputs.rows",)),
     Evidence("counters", records.Counters, {"smoke": 3}, turn="load", permission="load", needs=("inputs.rows",)),
@@ -145,6 +153,14 @@ SCHEDULE = _schedule(
     Evidence("rudeness", records.Rudeness, {"quick": 2}, turn="destructive", permission="fuzz", needs=("inputs.rows",)),
     Evidence(
         "start_timeline", records.StartTimeline, {"quick": 3.5}, turn="destructive", fresh=True, needs=("inputs.rows",)
+    ),
+    Evidence(
+        "experiment_drill",
+        records.ExperimentDrill,
+        {"quick": 3, "full": 8},
+        turn="destructive",
+        fresh=True,
+        needs=("experiments.declared", "inputs.rows"),
     ),
     Evidence("broken_model", records.BrokenModel, {"quick": 3.5}, turn="destructive", needs=("drills.broken_model",)),
     Evidence(

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pytest_mlready.quality_settings import Quality, check_quality
+from pytest_mlready.settings_experiments import Experiments
 from pytest_mlready.tables import SettingsError, converted, refuse_unknown
 
 Profile = Literal["smoke", "quick", "full"]
@@ -224,6 +225,7 @@ class Settings:
     drift: Drift | None = None
     cache: Cache | None = None
     quality: Quality | None = None
+    experiments: Experiments | None = None
     drills: Drills = field(default_factory=Drills)
     gate: Gate = field(default_factory=Gate)
     waive: Mapping[str, Waiver] = field(default_factory=dict)
@@ -288,6 +290,8 @@ def parse(plain: Mapping[str, Any], *, source: str, directory: Path) -> Settings
         _check_address("base", settings.base, source, least=0)
     _check_numbers(settings, source)
     check_quality(settings.quality, source)
+    if settings.experiments is not None and (fault := settings.experiments.fault()) is not None:
+        raise SettingsError(f"{source}: experiments.{fault}")
     return settings
 
 

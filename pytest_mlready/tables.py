@@ -35,6 +35,10 @@ def refuse_unknown(plain: Mapping[str, Any], schema: type, source: str, prefix: 
         if key not in known:
             raise SettingsError(f"{source}: unknown key '{prefix}{key}'{nearest(key, known)}")
         inner = _dataclass_in(hints[key])
+        if inner is not None and isinstance(value, list):
+            for at, entry in enumerate(value):
+                if isinstance(entry, Mapping):
+                    refuse_unknown(entry, inner, source, f"{prefix}{key}[{at}].")
         if inner is None or not isinstance(value, Mapping):
             continue
         if typing.get_origin(hints[key]) is None or isinstance(hints[key], types.UnionType):

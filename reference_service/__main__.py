@@ -43,6 +43,7 @@ def settings_of(arguments: Sequence[str] | None = None) -> Settings:
     add("--engine", choices=ENGINES, default=default.engine, help="what computes predictions (%(default)s)")
     add("--http", choices=PARSERS, default=default.http, help="what parses HTTP (%(default)s)")
     add("--tokens", type=Path, metavar="FILE", help="bearer tokens and their roles (none: no admin routes)")
+    add("--experiments", type=Path, metavar="FILE", help="experiments that a new instance begins with (none)")
     add("--keyed", action="store_true", help="predicting needs a token, too")
     add("--rate-limit", type=float, default=default.rate_limit, metavar="R", help="requests/s a client (0: no limit)")
     add("--rate-burst", type=int, default=default.rate_burst, metavar="N", help="of these at once (%(default)s)")
@@ -78,13 +79,14 @@ def settings_of(arguments: Sequence[str] | None = None) -> Settings:
 
 
 def prepare_models(settings: Settings) -> None:
-    """Train on the first start; then see that the version, the tokens and the bounds are what was meant.
+    """Train on the first start; then see that version, tokens, experiments and bounds are what was meant.
 
     Raises:
         CannotServe: they are not.
     """
     from reference_service.artifacts.manifest import Untrusted
     from reference_service.artifacts.registry import Registry, UnknownVersion
+    from reference_service.experiments.experiment_file import BadExperiments, read_experiments
     from reference_service.model.engines import ENGINES
     from reference_service.web.access import BadTokens, read_tokens
 
@@ -102,7 +104,9 @@ def prepare_models(settings: Settings) -> None:
         metadata = registry.record(settings.version or registry.first_version()).metadata
         registry.check_framework(metadata)
         read_tokens(settings.tokens)
-    except (UnknownVersion, Untrusted, BadTokens) as error:
+        for version in read_experiments(settings.experiments).versions():
+            registry.record(version)
+    except (UnknownVersion, Untrusted, BadTokens, BadExperiments) as error:
         raise CannotServe(str(error)) from None
     except OSError as error:
         raise CannotServe(f"cannot use --models {settings.models}: {error}") from None

@@ -17,6 +17,7 @@ from reference_service.deployments.outcomes import Outcomes
 from reference_service.drain import Drain
 from reference_service.drift.monitor import DriftMonitor
 from reference_service.drift.shared import Shared
+from reference_service.experiments.experiment_file import read_experiments
 from reference_service.experiments.experiments import Experiments
 from reference_service.experiments.routing import Routing
 from reference_service.model.answer_cache import AnswerCache
@@ -102,6 +103,7 @@ def build_components(settings: Settings) -> Components:
     Raises:
         registry.UnknownVersion, manifest.Untrusted: the version cannot be served.
         access.BadTokens: the file of tokens cannot be used.
+        experiment_file.BadExperiments: the file of experiments cannot be used.
     """
     engine = ENGINES[settings.engine]
     registry = Registry(settings.models, settings.model, engine)
@@ -109,7 +111,7 @@ def build_components(settings: Settings) -> Components:
     record = registry.record(version)
     contract = ModelContract.of(record.metadata, record.golden)
     changes = Changes(settings.state_directory)
-    serving = Serving(registry, changes, version)
+    serving = Serving(registry, changes, version, read_experiments(settings.experiments))
     telemetry = Telemetry(contract)
     predictor = drilled(engine.predictor(), settings.drill)
     batcher = Batcher(predictor, telemetry, settings.limits)

@@ -68,6 +68,7 @@ class Settings:
         http: what parses HTTP: "httptools" or "h11".
         tokens: a file of bearer tokens and their roles, see `access.py`; None closes every route that needs a role.
         keyed: whether predicting needs a token, too.
+        experiments: a file of experiments that are in force in a new instance, see `experiment_file.py`.
         rate_limit: requests a second that one client may make, over all workers; 0 for no limit.
         rate_burst: how many of them at once.
         drift_window: rows that the drift monitor compares with the training data; 0 switches it off.
@@ -90,6 +91,7 @@ class Settings:
     http: str = "httptools"
     tokens: Path | None = None
     keyed: bool = False
+    experiments: Path | None = None
     rate_limit: float = 0.0
     rate_burst: int = 20
     drift_window: int = 1000
@@ -119,5 +121,6 @@ class Settings:
         """The settings that `to_json` wrote."""
         fields = json.loads(text)
         fields["limits"] = Limits(**fields["limits"])
-        paths = {name: Path(fields[name]) for name in ("models", "state", "tokens") if fields[name] is not None}
+        named = ("models", "state", "tokens", "experiments")
+        paths = {name: Path(fields[name]) for name in named if fields[name] is not None}
         return cls(**{**fields, **paths})

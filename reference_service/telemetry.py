@@ -93,6 +93,14 @@ class Telemetry:
         self.predictions = Series(
             Counter("predictions", "Rows predicted, by class.", ["model_version", "prediction"], registry=self.registry)
         )
+        self.exposures = Series(
+            Counter(
+                "experiment_predictions",
+                "Rows predicted for users of an experiment.",
+                ["variant", "model_version"],
+                registry=self.registry,
+            )
+        )
         self.outputs = Series(
             Histogram(
                 "prediction_output",
@@ -128,8 +136,10 @@ class Telemetry:
         self.requests[route, method, status, version].inc()
         self.latency[route, method].observe(seconds)
 
-    def predicted(self, version: str, answers: Sequence[Answer]) -> None:
-        """Rows were predicted."""
+    def predicted(self, version: str, answers: Sequence[Answer], variant: str | None = None) -> None:
+        """Rows were predicted, by the variant of an experiment if one chose the version."""
+        if variant is not None:
+            self.exposures[variant, version].inc(len(answers))
         output = self.outputs[version,]
         for answer in answers:
             self.predictions[version, self.prediction_label(answer)].inc()

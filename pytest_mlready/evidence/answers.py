@@ -29,6 +29,7 @@ ABROAD = (("Accept-Language", "de-DE,de;q=0.9"),)
 TWINS = 7
 """And so many are a hair from another: who tells rows apart by rounded values takes them for one."""
 LOG_WAIT_S = 0.5
+LOG_READ = 1_000_000
 
 
 def made_with(context: Context) -> Mapping[str, Any]:
@@ -154,13 +155,8 @@ def _logged(instance: Instance, ids: tuple[str, ...]) -> tuple[str, ...]:
     """Those ids that come up in the service's log within a moment."""
     until = time.monotonic() + LOG_WAIT_S
     while True:
-        try:
-            with instance.log_path.open("rb") as log:
-                log.seek(max(0, instance.log_path.stat().st_size - 1_000_000))
-                text = log.read(1_000_000)
-        except OSError:
-            text = b""
-        found = tuple(one for one in ids if one.encode() in text)
+        text = instance.log_end(LOG_READ)
+        found = tuple(one for one in ids if one in text)
         if len(found) == len(ids) or time.monotonic() > until:
             return found
         time.sleep(0.02)

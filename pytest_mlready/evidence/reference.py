@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from pytest_mlready.evidence.store import GatherError
@@ -27,20 +28,48 @@ def expected_of(
     """
     if reference is None:
         return ()
-    module, _, name = reference.partition(":")
-    if not module or not name.isidentifier():
-        raise GatherError(f'{key} must be "module:name" of a callable that takes a list of rows, not {reference!r}')
-    sys.path.insert(0, directory)
+    callable_ = imported(reference, directory, f'{key} must be "module:name" of a callable that takes a list of rows')
     try:
-        callable_ = getattr(importlib.import_module(module), name)
-        answers = list(callable_([dict(row) for row in rows]))
+        with importable(directory):
+            answers = list(callable_([dict(row) for row in rows]))
     except Exception as error:
         raise GatherError(f"{key} {reference}: {type(error).__name__}: {error}") from error
-    finally:
-        sys.path.remove(directory)
     if len(answers) != len(rows):
         raise GatherError(f"{key} {reference} answered {len(answers)} of {len(rows)} rows")
     return tuple(_prediction(f"{key} {reference}", one) for one in answers)
+
+
+@contextlib.contextmanager
+def importable(directory: str) -> Iterator[None]:
+    """Modules are looked for in the directory, too, also those that a callable imports when it is called."""
+    sys.path.insert(0, directory)
+    try:
+        yield
+    finally:
+        sys.path.remove(directory)
+
+
+def imported(named: str, directory: str, form: str) -> Callable[..., Any]:
+    """The user's callable "module:name".
+
+    Args:
+        directory: see `importable`.
+        form: a sentence on what was expected, for the error; it begins with the key of `mlready.toml`.
+
+    Raises:
+        GatherError: it cannot be imported, or is not callable.
+    """
+    module, _, name = named.partition(":")
+    if not module or not name.isidentifier():
+        raise GatherError(f"{form}, not {named!r}")
+    try:
+        with importable(directory):
+            found = getattr(importlib.import_module(module), name)
+    except Exception as error:
+        raise GatherError(f"{form.partition(' must')[0]} {named}: {type(error).__name__}: {error}") from error
+    if not callable(found):
+        raise GatherError(f"{form}, and {named!r} is not callable")
+    return found  # type: ignore[no-any-return]
 
 
 def _prediction(who: str, answer: Any) -> Prediction:

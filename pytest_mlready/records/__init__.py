@@ -19,6 +19,15 @@ from pytest_mlready.records.drills import (
     StartTimeline,
 )
 from pytest_mlready.records.exchange import Errored, Exchange, NotGathered, NotStrictJSON, strict_json
+from pytest_mlready.records.experiments import (
+    AnalysisTrials,
+    Assigned,
+    Assignments,
+    ExperimentDrill,
+    Labelled,
+    RampStep,
+    Sample,
+)
 from pytest_mlready.records.load import ARRAYS, Generator, LoadRun, RequestClass
 from pytest_mlready.records.peers import PeerFailure, SchemathesisRun
 from pytest_mlready.records.probes import (
@@ -46,9 +55,12 @@ from pytest_mlready.records.scaling import BatchThroughput, BatchTimes, Scaling,
 
 __all__ = [
     "ARRAYS",
+    "AnalysisTrials",
     "Answered",
     "Answers",
     "Artefact",
+    "Assigned",
+    "Assignments",
     "BadItem",
     "BadItems",
     "BadRequest",
@@ -68,6 +80,7 @@ __all__ = [
     "Edits",
     "Errored",
     "Exchange",
+    "ExperimentDrill",
     "Exposition",
     "Generated",
     "Generator",
@@ -76,6 +89,7 @@ __all__ = [
     "Identity",
     "InterfaceDocument",
     "Label",
+    "Labelled",
     "LabelledAnswers",
     "Limits",
     "LiveRoutes",
@@ -86,10 +100,12 @@ __all__ = [
     "PeerFailure",
     "Percentile",
     "Prediction",
+    "RampStep",
     "RequestClass",
     "Row",
     "Rude",
     "Rudeness",
+    "Sample",
     "Saturation",
     "Scaling",
     "SchemathesisRun",

@@ -71,13 +71,16 @@ class Instance:
 
     def log_tail(self, n_lines: int = 20) -> str:
         """The last lines of its output, fit to print."""
+        return redact(scrub("\n".join(self.log_end(_LOG_READ).splitlines()[-n_lines:])))
+
+    def log_end(self, most: int = _LOG_READ) -> str:
+        """The last `most` bytes of its output, as they are."""
         try:
             with self.log_path.open("rb") as log:
-                log.seek(max(0, self.log_path.stat().st_size - _LOG_READ))
-                text = log.read(_LOG_READ).decode("utf-8", "replace")
+                log.seek(max(0, self.log_path.stat().st_size - most))
+                return log.read(most).decode("utf-8", "replace")
         except OSError:
             return ""
-        return redact(scrub("\n".join(text.splitlines()[-n_lines:])))
 
     def signal(self, number: int) -> None:
         """Send a signal to the main process only, as an orchestrator would; nothing happens if it is gone.

@@ -9,6 +9,7 @@ from collections import OrderedDict
 from reference_service.artifacts.manifest import Untrusted
 from reference_service.artifacts.registry import Registry, Snapshot, UnknownVersion
 from reference_service.deployments.changes import Changes, State
+from reference_service.experiments.experiment_file import FirstExperiments
 from reference_service.web.problems import Problem
 
 MOST_LOADED = 8
@@ -16,12 +17,19 @@ FOLLOW_SECONDS = 0.02
 
 
 class Serving:
-    """Holds loaded versions. A request takes a snapshot once and is answered wholly by it."""
+    """Holds loaded versions. A request takes a snapshot once and is answered wholly by it.
 
-    def __init__(self, registry: Registry, changes: Changes, version: str) -> None:
+    Args:
+        version, experiments: what is in force in an instance that has no past.
+    """
+
+    def __init__(
+        self, registry: Registry, changes: Changes, version: str, experiments: FirstExperiments | None = None
+    ) -> None:
         self.registry = registry
         self.changes = changes
         self.version = version
+        self.experiments = experiments or FirstExperiments()
         self.snapshots: OrderedDict[str, Snapshot] = OrderedDict()
         self.loading: dict[str, asyncio.Future[Snapshot]] = {}
 
@@ -39,7 +47,12 @@ class Serving:
 
     def first_state(self) -> State:
         """What is in force in an instance that has no past."""
-        return State(serving=self.version, digests={self.version: self.registry.record(self.version).sha256})
+        named = (self.version, *self.experiments.versions())
+        return State(
+            serving=self.version,
+            digests={version: self.registry.record(version).sha256 for version in named},
+            experiments=self.experiments.begun(),
+        )
 
     def state(self) -> State:
         """What is in force."""

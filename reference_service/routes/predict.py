@@ -70,7 +70,7 @@ class PredictRoutes:
     def remember(self, request: Request, choice: Choice, asked: Asked, answers: Sequence[Answer]) -> None:
         """What there is to know of an answer later. A label can come for one row only: it names no row of many."""
         parts = self.components
-        parts.telemetry.predicted(choice.version, answers)
+        parts.telemetry.predicted(choice.version, answers, choice.variant)
         parts.drift.observe(asked.rows)
         if len(answers) == 1:
             parts.outcomes.predicted(request.scope["request_id"], choice.version, answers[0])

@@ -163,3 +163,34 @@ def test_rows_near_the_samples_can_be_drawn_in_a_users_test(project: Project) ->
         "assert len(seen) >= 5",
     )
     assert entry["status"] == "pass"
+
+
+ASSIGNMENT = """[experiments]
+assignment = "/health?experiment={experiment}&user={id}"
+variant = "status"
+[[experiments.declared]]
+name = "check out"
+variants = [{ name = "ok", weight = 1 }, { name = "b", weight = 0 }]
+"""
+
+
+def test_mlready_assign_tells_a_users_variant(project: Project) -> None:
+    project.settings(ASSIGNMENT)
+    entry = found(project, "mlready_assign", "assert mlready_assign('jos\\u00e9/7') == 'ok'", "mlready_assign(7)")
+    assert entry["status"] == "pass"
+    paths = [path for _, _, path, _ in project.stub.requests if "user=" in path]
+    assert paths == [f"/health?experiment=check%20out&user={id}" for id in ("jos%C3%A9%2F7", "7")]
+
+
+def test_mlready_assign_fails_with_what_the_service_said(project: Project) -> None:
+    project.settings(ASSIGNMENT.replace('"status"', '"variant"'))
+    entry = found(project, "mlready_assign", "mlready_assign('ada')")
+    assert entry["status"] == "fail"
+    assert "check out: the service told no variant for 'ada': it answered 200" in entry["output"]
+
+
+def test_mlready_assign_knows_declared_experiments_only(project: Project) -> None:
+    project.settings(ASSIGNMENT)
+    entry = found(project, "mlready_assign", "mlready_assign('ada', 'chekout')")
+    assert entry["status"] == "fail"
+    assert "no experiment 'chekout' is declared in [experiments]; did you mean 'check out'?" in entry["output"]

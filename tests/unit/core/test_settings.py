@@ -11,6 +11,10 @@ from pytest_mlready.settings import PERMISSIONS, Settings, Waiver, load
 from pytest_mlready.tables import SettingsError, nearest
 
 SERVICE = '[service]\nurl = "http://127.0.0.1:1"\n'
+EXPERIMENT = (
+    SERVICE + "[[experiments.declared]]\nname = 'e'\n"
+    "variants = [{ name = 'a', weight = 0.9 }, { name = 'b', weight = 0.1 }]\n"
+)
 COMMAND = '[service]\ncommand = "serve --port {port}"\n'
 
 
@@ -135,6 +139,22 @@ def test_what_may_be_done_to_a_target(text: str, allow: set[str], tmp_path: Path
         (SERVICE + "[base]\nallow = ['kill']\n", "base.allow[0]: Invalid enum value 'kill'"),
         (SERVICE + "[base]\ntail_ratio = 0\n", "mlready.toml: base.tail_ratio: expected a number above 0, got 0"),
         (SERVICE + "ready_timeout_s = 0\n", "service.ready_timeout_s: expected a number above 0, got 0"),
+        (EXPERIMENT + "function = 'md5'\n", "declared[0].function: Invalid enum value 'md5'; expected"),
+        (EXPERIMENT + "slat = 'x'\n", "unknown key 'experiments.declared[0].slat'; did you mean 'salt'?"),
+        (EXPERIMENT.replace("'b'", "'a'"), "experiments.declared[0].variants: expected two or more of different names"),
+        (EXPERIMENT.replace("0.1", "-1"), "experiments.declared[0].variants: expected weights from 0 on"),
+        (EXPERIMENT + "ramp = [0, 1]\n", "experiments.declared[0].ramp: expected shares above 0 and at most 1"),
+        (EXPERIMENT + "coverage = 0.5\n", "experiments.declared[0].coverage, namespace: only the functions of Growth"),
+        (EXPERIMENT + "coverage = 5\n", "experiments.declared[0].coverage: expected a share, got 5"),
+        (EXPERIMENT + "function = 'unleash-variants'\ntotal = 2\n", "declared[0].total: expected the sum of the"),
+        (EXPERIMENT + EXPERIMENT.removeprefix(SERVICE), "experiments.declared: without `assignment`, a route, only"),
+        (
+            EXPERIMENT + EXPERIMENT.removeprefix(SERVICE) + "[experiments]\nassignment = '/{experiment}/{id}'\n",
+            "experiments.declared[1].name: another experiment has it, too",
+        ),
+        (EXPERIMENT + "[experiments]\nassignment = '/a'\n", "experiments.assignment: expected the placeholder {id}"),
+        (EXPERIMENT + "[experiments.change.f]\npath = '/a'\nbody = {}\n", "experiments.change.f: no such experiment"),
+        (SERVICE + "[experiments]\nlooks = 0\n", "experiments.looks: expected 1 or more, got 0"),
     ],
 )
 def test_an_error_names_the_key_what_was_expected_and_what_came(text: str, said: str, tmp_path: Path) -> None:

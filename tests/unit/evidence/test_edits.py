@@ -66,7 +66,7 @@ class TestReference:
     @pytest.mark.parametrize(
         ("source", "words"),
         [
-            ("answer = 3", "TypeError"),
+            ("answer = 3", "is not callable"),
             ("def answer(rows): return rows[0]['absent']", "KeyError"),
             ("def answer(rows): return [1]", "answered 1 of 3 rows"),
             ("def answer(rows): return [None] * 3", "not a label, a number or a mapping"),

@@ -1,0 +1,207 @@
+"""Defects of experiments: who is in which variant, and what says so.
+
+Further ones, in this process, are in `tests/assignment_routers.py`.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+import secrets
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+
+from reference_service.components import Components
+from reference_service.experiments.assignment import BUCKETS, canonical, prefix, reduced
+from reference_service.experiments.experiment import Experiment
+from reference_service.experiments.routing import Division, Routing
+from reference_service.model.inputs import RowValidator
+from reference_service.model.predictor import Answer
+from reference_service.web.presenter import Presenter
+from reference_service.web.problems import Fault
+from reference_service.web.request_log import Entry, RequestLog
+from tests.defects.judging import ROOT
+from tests.defects.planting import RunDirectory, defect
+
+BEGUN = ("--experiments", str(ROOT / "data/experiments.json"))
+EVEN = ("--experiments", str(ROOT / "tests/defects/even_experiments.json"))
+"""Two experiments of two halves each: where the function is not declared, few users show what is wrong."""
+CHECKOUT = """[experiments]
+{read}
+
+[[experiments.declared]]
+name = "checkout"
+{function}
+variants = [{{ name = "control", weight = {control} }}, {{ name = "boosted", weight = {boosted} }}]
+ramp = {ramp}
+"""
+WORDING = """
+[[experiments.declared]]
+name = "wording"
+{function}
+variants = [{{ name = "plain", weight = 0.5 }}, {{ name = "warm", weight = 0.5 }}, {{ name = "retired", weight = 0 }}]
+"""
+SPRING = """
+[[experiments.declared]]
+name = "spring"
+variants = [{ name = "off", weight = 0 }, { name = "on", weight = 1 }]
+ends_at = 2025-06-01T00:00:00Z
+"""
+ROUTE = 'assignment = "/experiments/{experiment}/assignment?user_id={id}"'
+
+
+def claimed(read: str = ROUTE, *, known: bool = True, ramp: Sequence[float] = (0.04, 0.2, 0.5)) -> str:
+    """The tables of `mlready.toml`; `known`: whether the assignment function is declared."""
+    function = 'function = "mlready-sha256-v1"\nsalt = "{}"' if known else ""
+    shares = {"control": 0.96, "boosted": 0.04} if known else {"control": 0.5, "boosted": 0.5}
+    checkout = CHECKOUT.format(read=read, function=function.format("checkout"), ramp=list(ramp), **shares)
+    return checkout + (WORDING.format(function=function.format("wording")) if ROUTE in read else "")
+
+
+@defect("experiments.split", arguments=BEGUN, declares=claimed())
+def four_percent_are_five(components: Components) -> Components:
+    """One bucket in a hundred more goes to the new variant. Deployment helper."""
+
+    class Generous(Routing):
+        def holders(self, experiment: Experiment) -> bytes:
+            found = bytearray(super().holders(experiment))
+            found[9500:9600] = found[-1:] * 100
+            return bytes(found)
+
+    return replace(components, routing=Generous())
+
+
+@defect("experiments.sticky", arguments=BEGUN, declares=claimed())
+def variants_are_drawn_at_each_request(components: Components) -> Components:
+    """`random.choice` for each request. Deployment helper, deployment practice guide."""
+
+    class Drawn(Routing):
+        def bucket(self, salted: bytes, user_id: str) -> int:
+            return random.randrange(BUCKETS)
+
+    return replace(components, routing=Drawn())
+
+
+@defect("experiments.sticky", arguments=(*EVEN, "--workers", "2"), declares=claimed(known=False))
+def each_worker_has_a_salt_of_its_own(components: Components) -> Components:
+    """Two workers, two salts, and no function declared: only new connections meet both."""
+    own = secrets.token_bytes(8)
+
+    class Own(Routing):
+        def bucket(self, salted: bytes, user_id: str) -> int:
+            return reduced(own + salted + canonical(user_id))
+
+    return replace(components, routing=Own())
+
+
+@defect("experiments.sticky_restart", arguments=EVEN, declares=claimed(known=False))
+def the_hash_of_python_is_salted_in_each_process(components: Components) -> Components:
+    """`hash(user_id) % 100`: a restart shuffles everyone. Deployment helper."""
+
+    class Salted(Routing):
+        def bucket(self, salted: bytes, user_id: str) -> int:
+            return hash((salted, user_id)) % BUCKETS
+
+    return replace(components, routing=Salted())
+
+
+@defect("experiments.config_sane", arguments=BEGUN, declares=claimed() + SPRING)
+def an_experiment_goes_on_after_its_end(components: Components) -> Components:
+    """The dates are stored and never looked at."""
+
+    class Endless(Routing):
+        def divided(self, experiment: Experiment, serving: str) -> Division:
+            return replace(super().divided(experiment, serving), starts=0.0, ends=math.inf)
+
+    return replace(components, routing=Endless())
+
+
+@defect("experiments.labelled", arguments=BEGUN, declares=claimed())
+def answers_do_not_name_their_variant(components: Components) -> Components:
+    """Whoever joins outcomes later finds nothing to join by. Deployment practice guide."""
+
+    class Nameless(Presenter):
+        def single(self, answer: Answer, version: str, request_id: str, variant: str | None = None) -> dict[str, Any]:
+            return super().single(answer, version, request_id)
+
+    return replace(components, presenter=Nameless())
+
+
+@defect("experiments.labelled", arguments=BEGUN, declares=claimed())
+def the_log_has_no_variant(components: Components) -> Components:
+    """The answer names it, the log does not."""
+
+    class Silent(RequestLog):
+        def request(self, entry: Entry) -> None:
+            super().request(msgspec.structs.replace(entry, variant=None))
+
+    return replace(components, log=Silent())
+
+
+@defect("experiments.uniform_over_ids", arguments=BEGUN, declares=claimed())
+def names_are_hashed_as_they_were_typed(components: Components) -> Components:
+    """No normal form: who types é as one character is another user than who types it as two."""
+
+    class AsTyped(Routing):
+        def bucket(self, salted: bytes, user_id: str) -> int:
+            return reduced(salted + user_id.encode())
+
+    return replace(components, routing=AsTyped())
+
+
+@defect("experiments.int_equals_string_id", arguments=EVEN, declares=claimed('id_field = "user_id"', known=False))
+def a_number_is_another_user_than_its_digits(components: Components) -> Components:
+    """The type is a part of what is hashed."""
+
+    class Typed(RowValidator):
+        def user_id(self, value: object, faults: list[Fault]) -> str | None:
+            found = super().user_id(value, faults)
+            return f"int:{found}" if isinstance(value, int) else found
+
+    return replace(components, rows=Typed(components.contract, components.settings.limits))
+
+
+@defect("experiments.boundary_exact", arguments=BEGUN, declares=claimed())
+def the_end_of_a_range_is_within_it(components: Components) -> Components:
+    """`<=` for `<`: one bucket of 10,000 is in the wrong variant. Deployment practice guide."""
+
+    class Inclusive(Routing):
+        def holders(self, experiment: Experiment) -> bytes:
+            found = bytearray(super().holders(experiment))
+            for place, variant in reversed(list(enumerate(experiment.variants))):
+                for _, end in variant.ranges:
+                    found[end : end + 1] = bytes([place]) * len(found[end : end + 1])
+            return bytes(found)
+
+    return replace(components, routing=Inclusive())
+
+
+@defect("experiments.independent", arguments=EVEN, declares=claimed(known=False))
+def all_experiments_share_a_salt(components: Components) -> Components:
+    """The same users get every new thing. Deployment helper, deployment practice guide."""
+
+    class OneSalt(Routing):
+        def divided(self, experiment: Experiment, serving: str) -> Division:
+            return replace(super().divided(experiment, serving), prefix=prefix("experiments"))
+
+    return replace(components, routing=OneSalt())
+
+
+@defect("experiments.start_small", arguments=BEGUN, declares=claimed(ramp=(0.1, 0.5)))
+def the_ramp_begins_with_a_tenth(components: Components) -> Components:
+    """One user in ten meets the new version in its first hour. Deployment helper."""
+    return components
+
+
+@defect("experiments.stats_sound", arguments=BEGUN, declares=claimed(f'{ROUTE}\nanalysis = "analysis:decided"'))
+def what_is_missing_counts_as_nothing(directory: RunDirectory) -> None:
+    """`.get(metric, 0)`, and a t-test at every look. Deployment practice guide."""
+    (directory / "analysis.py").write_text(
+        "from scipy.stats import ttest_ind\n"
+        "def decided(rows, metrics, control):\n"
+        "    def of(metric, one): return [r.get(metric) or 0 for r in rows if (r['variant'] == control) == one]\n"
+        "    return {m: ttest_ind(of(m, True), of(m, False)).pvalue < 0.05 for m in metrics}\n"
+    )
