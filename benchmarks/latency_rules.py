@@ -38,7 +38,6 @@ from pytest_mlready.openloop.recording import Recording
 from pytest_mlready.openloop.schedule import schedule
 from pytest_mlready.openloop.stages import verdict
 from tests.unit.measure import test_regression as paired
-from tests.unit.measure.test_capacity import Queue, searched, trial
 from tests.unit.measure.test_slo_error_rates import LIMIT, RATE, frozen, independent
 
 Array = NDArray[np.float64]
@@ -136,21 +135,6 @@ def _looked(values: Array, stall_s: float, every: int) -> tuple[Word, int]:
     return "inconclusive", values.size
 
 
-def capacity(runs: int) -> Iterator[Row]:
-    """Searches that start at 0.1 to 3 times the capacity of a queue, on virtual time; S is its service time."""
-    queues = (("M/D/4, p99 <= 5 S", Queue(0.01, 4, 0.05), 5000), ("M/D/1, p99 <= 30 S", Queue(0.01, 1, 0.3), 10_000))
-    for name, queue, requests in queues:
-        cell = f"{name}, trials of {requests}"
-        yield from _rates("capacity", cell, runs, partial(_capacity_errors, queue, queue.capacity, requests))
-
-
-def _capacity_errors(queue: Queue, truth: float, requests: int, rng: Rng) -> Outcome:
-    found = searched(trial(queue, rng, requests), truth * rng.uniform(0.1, 3))
-    low, high = found.interval
-    off = not abs(found.estimate / truth - 1) <= AT_MOST
-    return {"interval misses": not low <= truth <= high, "estimate off by > 5%": off}
-
-
 def regression(runs: int) -> Iterator[Row]:
     """30 pairs of blocks of 0.5 s; the candidate exactly as much slower as allowed, then clearly not, and clearly."""
     kinds = {
@@ -231,7 +215,6 @@ RULES: dict[str, Callable[[int], Iterator[Row]]] = {
     "usl": usl,
     "regression": regression,
     "slo": slo_verdicts,
-    "capacity": capacity,
     "stages": stages,
 }
 

@@ -30,8 +30,8 @@ _FEWEST = 500
 _SHORTEST_S = 0.75
 _LIMITS = 4
 """So many limits long is a trial at least, that the queue it is about has time to build up."""
-_PARTS = 40
-"""A search takes about 20 trials, which are twice the shortest on average."""
+_PARTS = 30
+"""A search takes as long as about 20 of the shortest trials, most of it for those that are longer."""
 _LONGEST_PART = 5
 """At rates where the fewest requests would take longer than this part of the search, there are fewer."""
 

@@ -139,7 +139,7 @@ def test_nothing_offered_says_nothing() -> None:
         (100, 0.25, 40, 5.0),  # enough requests
         (100_000, 0.1, 20, 0.75),  # long enough to be anything
         (100_000, 1.0, 40, 4.0),  # long against the limit
-        (100_000, 0.1, 400, 10.0),  # more time, longer trials
+        (100_000, 0.1, 300, 10.0),  # more time, longer trials
         (1, 0.25, 40, 8.0),  # no more than a part of the search
     ],
 )

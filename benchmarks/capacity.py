@@ -1,0 +1,186 @@
+"""Is the capacity that is found the true one?  `python benchmarks/capacity.py [--quick] [--json FILE] [--only PART …]`
+
+Ground truth are queues with a constant service time whose capacity, the rate at which 1% of the requests take longer
+than the limit, follows from theory (Franx 2001, see `tests/unit/measure/test_capacity.py`).
+
+- virtual: seeded searches on simulated queues, with the search, the verdicts and the lengths of trials that the load
+  process has. Intervals have to cover the truth in at least 95%, estimates to be within 5% of it.
+- live: the load process against a server that is such a queue, over HTTP; at least 36 of 40 intervals have to cover.
+
+Exit 1 if a target is missed; with --quick, which makes too few searches for that, where it is missed beyond chance.
+Live figures need a machine on which nothing else runs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import numpy as np
+
+from pytest_mlready.measure.capacity import Capacity, CapacitySearch
+from pytest_mlready.measure.proportions import lower_bound
+from pytest_mlready.measure.slo import judge_share
+from pytest_mlready.measure.trial import SETTLING, shortest_s
+from pytest_mlready.openloop.plan import Kind, Plan, Request
+from pytest_mlready.openloop.process import search
+from pytest_mlready.openloop.search_plan import SearchPlan
+from tests.unit.measure.test_capacity import Queue
+
+ROOT = Path(__file__).parents[1]
+SERVER = ROOT / "tests" / "real" / "loadtests" / "queue_server.py"
+SEED = 20261121
+MISSES, OFF = 0.05, 0.05
+LIVE_MISSES = 0.1
+LIVE = Queue(service_s=0.004, servers=8, limit_s=0.02)
+LIVE_SECONDS = 100.0
+"""6,000 requests: as few as 36 of 40 intervals that cover allow."""
+QUEUES = {
+    "M/D/8, p99 <= 5 S, 1865/s": LIVE,
+    "M/D/4, p99 <= 5 S, 348/s": Queue(0.01, 4, 0.05),
+    "M/D/1, p99 <= 30 S, 94/s": Queue(0.01, 1, 0.3),
+}
+VIRTUAL_SECONDS = dict(zip(QUEUES, (150.0, 750.0, 3000.0), strict=True))
+"""What the searches may take in virtual time, so that the shortest trial has 9,000 requests. From an empty queue to a
+settled one takes longer, the nearer to capacity it is, and shorter trials pass too easily there: with 6,000 requests 5%
+of the intervals lie above the truth of M/D/8 (by 0.6% in the middle), with 2,800 13% do; none lies below it."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One part: how many searches missed, how long they took, and what share of misses is allowed."""
+
+    part: str
+    searches: int
+    interval_misses: int
+    estimates_off: int
+    median_error: float
+    median_width: float
+    mean_trials: float
+    mean_seconds: float
+    allowed: float
+    missed: bool
+
+
+def main() -> int:
+    """Make all searches, print the table, and return 1 if a target is missed."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="30 searches a queue in virtual time, 2 live")
+    parser.add_argument("--json", type=Path, help="also write every figure here")
+    parser.add_argument("--only", nargs="+", choices=list(PARTS), default=list(PARTS), help="these parts only")
+    options = parser.parse_args()
+    print(
+        f"{'part':<36} {'searches':>8} {'missed':>6} {'off':>4} {'error':>6} {'width':>6} {'trials':>6} {'seconds':>7}"
+    )
+    rows = []
+    for name in options.only:
+        for row in PARTS[name](options.quick):
+            rows.append(row)
+            mark = "  MISSED" if row.missed else ""
+            print(
+                f"{row.part:<36} {row.searches:>8} {row.interval_misses:>6} {row.estimates_off:>4} "
+                f"{row.median_error:>6.1%} {row.median_width:>6.1%} {row.mean_trials:>6.1f} {row.mean_seconds:>7.1f}"
+                f"{mark}",
+                flush=True,
+            )
+    if options.json:
+        options.json.write_text(json.dumps([asdict(row) for row in rows], indent=1))
+    return int(any(row.missed for row in rows))
+
+
+def virtual(quick: bool) -> Iterator[Row]:
+    """Searches that start at 0.1 to 3 times the capacity."""
+    for name, queue in QUEUES.items():
+        rng, seconds = np.random.default_rng(SEED), VIRTUAL_SECONDS[name]
+        yield _row(f"virtual {name}", queue, 30 if quick else 2000, partial(_searched, queue, seconds, rng), MISSES)
+
+
+def live(quick: bool) -> Iterator[Row]:
+    """The same through the load process, over HTTP."""
+    command = [sys.executable, str(SERVER), str(LIVE.service_s), str(LIVE.servers)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        try:
+            if server.stdout is None:
+                raise RuntimeError("the server has no output")
+            url, rng = f"http://127.0.0.1:{int(server.stdout.readline())}", np.random.default_rng(SEED)
+            yield _row(
+                "live M/D/8, p99 <= 5 S, 1865/s", LIVE, 2 if quick else 40, partial(_lived, url, rng), LIVE_MISSES
+            )
+        finally:
+            server.kill()
+
+
+PARTS: dict[str, Callable[[bool], Iterator[Row]]] = {"virtual": virtual, "live": live}
+
+
+def _row(
+    part: str, queue: Queue, count: int, search_once: Callable[[float], tuple[Capacity, float]], allowed: float
+) -> Row:
+    truth = queue.capacity
+    found = [search_once(truth) for _ in range(count)]
+    missed = sum(not one.interval[0] <= truth <= one.interval[1] for one, _ in found)
+    errors = [abs(one.estimate / truth - 1) for one, _ in found]
+    off = sum(not error <= OFF for error in errors)
+    widths = [one.interval[1] / one.interval[0] - 1 if one.interval[0] else np.inf for one, _ in found]
+    worst = max(missed, off)
+    return Row(
+        part,
+        count,
+        missed,
+        off,
+        float(np.median(errors)),
+        float(np.median(widths)),
+        float(np.mean([one.steps for one, _ in found])),
+        float(np.mean([seconds for _, seconds in found])),
+        allowed,
+        (worst / count if count >= 40 else lower_bound(worst, count, 0.025)) > allowed,
+    )
+
+
+def _searched(queue: Queue, seconds: float, rng: np.random.Generator, truth: float) -> tuple[Capacity, float]:
+    """A search in virtual time, bounded like one of the load process; and how long it took."""
+    finder, spent = CapacitySearch(truth * rng.uniform(0.1, 3)), 0.0
+    while (rate := finder.next_rate()) is not None:
+        length = finder.length
+        duration = length * shortest_s(rate, queue.limit_s, seconds)
+        if spent + duration > seconds:
+            break
+        spent += duration
+        n = int(rng.poisson(rate * duration))
+        judged = queue.responses(rng, rate, max(n, 20))[int(SETTLING * n) :]
+        seen = judge_share(judged, queue.limit_s, duration_s=duration, longest_stall_s=0)
+        finder.observe(rate, seen.verdict, length=length, quantile_s=seen.quantile_s)
+    return finder.result(), spent
+
+
+def _lived(url: str, rng: np.random.Generator, truth: float) -> tuple[Capacity, float]:
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="capacity-") as output:
+        plan = Plan(
+            url=url,
+            scenario="capacity",
+            stages=((truth * rng.uniform(0.1, 3), 1.0),),
+            classes=(Kind("queue", 1, (Request("GET", "/"),)),),
+            output=output,
+            seed=int(rng.integers(2**20)),
+            progress=False,
+        )
+        found = search(SearchPlan(plan, LIVE.limit_s, LIVE_SECONDS))
+    low, high = found.low, np.inf if found.high is None else found.high
+    estimate = np.nan if found.estimate is None else found.estimate
+    seconds = time.monotonic() - began
+    return Capacity(estimate, (low, high), found.converged, found.cliff, len(found.trials)), seconds
+
+
+if __name__ == "__main__":
+    sys.exit(main())
