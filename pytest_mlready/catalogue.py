@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import os
 import pkgutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -109,6 +110,11 @@ class Check:
         return None
 
 
+def _of_deployment(name: str) -> Callable[[Settings], object]:
+    """Whether `[deployment]` declares something."""
+    return lambda settings: settings.deployment is not None and getattr(settings.deployment, name)
+
+
 NEEDS: dict[str, tuple[Callable[[Settings], object], str]] = {
     "inputs.rows": (lambda s: s.inputs.rows, '[inputs] rows = "sample.csv"'),
     "inputs.golden": (lambda s: s.inputs.golden, '[inputs] golden = "golden.json"'),
@@ -120,7 +126,7 @@ NEEDS: dict[str, tuple[Callable[[Settings], object], str]] = {
         '[base] command = "…{port}…"   (or --mlready-base-command)',
     ),
     "base.allow": (lambda s: s.base and s.base.released, '[base] allow = ["load"]   (for a url)'),
-    "drift.data": (lambda s: s.drift and s.drift.reference and s.drift.current, '[drift] reference = …, current = …'),
+    "drift.data": (lambda s: s.drift and s.drift.reference and s.drift.current, "[drift] reference = …, current = …"),
     "drift.prediction": (lambda s: s.drift and s.drift.prediction, '[drift] prediction = "…"'),
     "drift.max_age_days": (lambda s: s.drift and s.drift.max_age_days, "[drift] max_age_days = …"),
     "cache": (lambda s: s.cache, '[cache] header = "x-cache"'),
@@ -147,6 +153,19 @@ NEEDS: dict[str, tuple[Callable[[Settings], object], str]] = {
     "experiments.analysis": (
         lambda s: s.experiments and s.experiments.analysis,
         '[experiments] analysis = "module:name"',
+    ),
+    "deployment": (lambda s: s.deployment, "[deployment]"),
+    "deployment.token": (
+        lambda s: bool(s.service.command) or not (name := _of_deployment("token_env")(s)) or os.environ.get(str(name)),
+        "the environment variable that [deployment] token_env names",
+    ),
+    "deployment.token_env": (_of_deployment("token_env"), '[deployment] token_env = "ADMIN_TOKEN"'),
+    "deployment.registry": (_of_deployment("registry"), '[deployment] registry = "models", command = "… {registry}"'),
+    "deployment.history": (_of_deployment("keeps_history"), '[deployment.calls.history] path = "…"'),
+    "deployment.feedback": (_of_deployment("feedback"), '[deployment] feedback = "/feedback"'),
+    "service.kill": (
+        lambda s: s.service.command and "kill" in s.allow,
+        '[service] command = "…{port}…", allow = ["kill"]',
     ),
     "drills.broken_model": (lambda s: s.drills.broken_model, '[drills] broken_model = "…{port}…"'),
 }

@@ -14,6 +14,7 @@ from pytest_mlready.schedule import SCHEDULE
 if TYPE_CHECKING:
     import httpx
 
+    from pytest_mlready.deployment import Deployment
     from pytest_mlready.finding import Finding
     from pytest_mlready.records import LoadRun, Prediction, Row
     from pytest_mlready.service.target import Target
@@ -102,6 +103,23 @@ def mlready_assign(mlready_target: Target, mlready_settings: Settings, mlready_r
     return Assign(mlready_target, mlready_settings, mlready_rows)
 
 
+@fixture(scope="session")
+def mlready_deployment(request: FixtureRequest, mlready_target: Target) -> Deployment:
+    """How the target's versions are changed: `versions()`, `current()`, `promote(v)`, `rollback(to)`, `history()`.
+
+    As `[deployment]` declares it. A test that changes what serves puts it back; it needs permission "deploy".
+    """
+    from pytest_mlready.deployment import make
+    from pytest_mlready.run import Unavailable
+
+    run = request.config.stash[ACTIVE].run
+    recipe = run.deployment_recipe(mlready_target)
+    if recipe is None:
+        raise Unavailable("how versions are changed is not declared: add [deployment] to mlready.toml")
+    mlready_target.require("deploy")
+    return make(recipe)
+
+
 @fixture
 def mlready_load(request: FixtureRequest) -> Callable[[float, float], LoadRun]:
     """`mlready_load(rate, duration)` drives open-loop predict load (requests a second, seconds): a LoadRun."""
@@ -129,8 +147,10 @@ def mlready_drift(mlready: Observation) -> Callable[..., Finding]:
 def _evidence_fixture(name: str) -> Any:
     def gather(request: FixtureRequest, mlready_rows: tuple[Row, ...]) -> object:
         run = request.config.stash[ACTIVE].run
-        target = None if run.replay else request.getfixturevalue("mlready_target")
-        return run.evidence(name, target, mlready_rows)
+        if run.replay:
+            return run.evidence(name, None, mlready_rows)
+        given = {one: request.getfixturevalue(one) for one in SCHEDULE.evidence[name].fixtures}
+        return run.evidence(name, request.getfixturevalue("mlready_target"), mlready_rows, given)
 
     gather.__doc__ = f"Evidence `{name}`: a {SCHEDULE.evidence[name].record.__name__} record, gathered once per run."
     return fixture(scope="session", name=f"mlready_{name}")(gather)

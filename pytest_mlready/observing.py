@@ -38,7 +38,6 @@ class Observation:
         text = evidence if isinstance(evidence, str) else repr(evidence)
         self.details.append(text[:1000])
 
-
     def include(self, finding: Finding) -> None:
         """Attach what a judgement found: its measurement, its summary and its details."""
         self.measurement = finding.measurement and finite(finding.measurement)

@@ -9,11 +9,13 @@ import contextlib
 import datetime
 import hashlib
 import importlib
+import os
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
@@ -24,6 +26,7 @@ from pytest_mlready.settings import Profile, Settings
 from pytest_mlready.tables import SettingsError
 
 if TYPE_CHECKING:
+    from pytest_mlready.deployment import Recipe
     from pytest_mlready.records import Row
     from pytest_mlready.service.target import Target
 
@@ -71,8 +74,30 @@ class Run:
     def secrets(self) -> tuple[str, ...]:
         """Texts that stand in no output: the values of the headers that we were told to send."""
         of_base = self.settings.base.headers if self.settings.base is not None else None
-        values = (*self.settings.service.headers.values(), *(of_base or {}).values())
+        values = (
+            *self.settings.service.headers.values(),
+            *(of_base or {}).values(),
+            *filter(None, (self.admin_token,)),
+        )
         return tuple(part for value in values for part in {value, value.rpartition(" ")[2]} if len(part) >= 6)
+
+    @property
+    def admin_token(self) -> str | None:
+        """The right to change versions, from the environment."""
+        table = self.settings.deployment
+        if table is None or table.token_env is None:
+            return None
+        return os.environ.get(table.token_env)
+
+    def deployment_recipe(self, target: Target) -> Recipe | None:
+        """How the declared deployment of a target is made, None where none is declared."""
+        from pytest_mlready.deployment import Recipe
+
+        table = self.settings.deployment
+        if table is None:
+            return None
+        directory = self.settings.directory
+        return Recipe(table, target.url, self.admin_token, target.headers, directory, target.ca_file, target.verify)
 
     def describe(self) -> str:
         """What an xdist worker needs to know, as one JSON string."""
@@ -147,8 +172,13 @@ class Run:
         load = store.read(self.evidence_directory / "steady_load.json")
         return msgspec.to_builtins(load.generator) if isinstance(load, LoadRun) else {}
 
-    def evidence(self, name: str, target: Target | None, rows: tuple[Row, ...]) -> object:
-        """The record `name`, gathered once per run; `Errored` or `NotGathered` where there is none."""
+    def evidence(
+        self, name: str, target: Target | None, rows: tuple[Row, ...], given: Mapping[str, Any] = MappingProxyType({})
+    ) -> object:
+        """The record `name`, gathered once per run; `Errored` or `NotGathered` where there is none.
+
+        `given` are the fixtures that it asks for.
+        """
         from pytest_mlready.evidence.context import Context
         from pytest_mlready.evidence.store import Store
 
@@ -164,6 +194,8 @@ class Run:
             directory=self.directory,
             progress=self.progress,
         )
+        if target is not None:
+            context = replace(context, given=given, deployment_recipe=self.deployment_recipe(target))
         made_with = {**gatherer.made_with(context), "rows": _digest(rows), "seed": self.seed}
         if spec.turn in {"load", "destructive"}:
             made_with["budget_s"] = context.budget_s

@@ -32,8 +32,8 @@ class Evidence:
 
     `shared` gatherers may overlap each other; `load` and `destructive` ones overlap nothing; `closing` evidence is the
     run itself, known when it ends. `fresh` ones start an instance of their own; a `program`
-    that is not installed defers what needs it. `seconds` is the budget by profile; a
-    profile that is missing defers it.
+    that is not installed defers what needs it. `fixtures` are those that it is given, which a user may override.
+    `seconds` is the budget by profile; a profile that is missing defers it.
     """
 
     name: str
@@ -44,6 +44,7 @@ class Evidence:
     fresh: bool = False
     needs: tuple[str, ...] = ()
     program: Program | None = None
+    fixtures: tuple[str, ...] = ()
 
     def in_profile(self, profile: Profile) -> bool:
         """Whether this profile, or a smaller one, has time for it."""
@@ -171,6 +172,15 @@ SCHEDULE = _schedule(
         permission="kill",
         fresh=True,
         needs=("inputs.rows",),
+    ),
+    Evidence(
+        "rollback_drill",
+        records.RollbackDrill,
+        {"quick": 8.5, "full": 30},
+        turn="destructive",
+        permission="deploy",
+        needs=("deployment", "deployment.token", "inputs.rows"),
+        fixtures=("mlready_deployment",),
     ),
     Evidence("closing", records.Closing, {"smoke": 0}, turn="closing"),
 )

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pytest_mlready.quality_settings import Quality, check_quality
+from pytest_mlready.settings_deployment import Deployment
 from pytest_mlready.settings_experiments import Experiments
 from pytest_mlready.tables import SettingsError, converted, refuse_unknown
 
@@ -226,6 +227,7 @@ class Settings:
     cache: Cache | None = None
     quality: Quality | None = None
     experiments: Experiments | None = None
+    deployment: Deployment | None = None
     drills: Drills = field(default_factory=Drills)
     gate: Gate = field(default_factory=Gate)
     waive: Mapping[str, Waiver] = field(default_factory=dict)
@@ -304,13 +306,15 @@ def _check_address(table: str, where: Service | Base, source: str, least: int) -
 
 def _check_numbers(settings: Settings, source: str) -> None:
     tables = (settings.service, settings.contract, settings.lifecycle, settings.latency, settings.base)
-    for table in (*tables, settings.metrics, settings.drift):
+    for table in (*tables, settings.metrics, settings.drift, settings.deployment):
         if table is None:
             continue
         name = type(table).__name__.lower()
         for key, value in vars(table).items():
             if isinstance(value, (int, float)) and not isinstance(value, bool) and not 0 < value < float("inf"):
                 raise SettingsError(f"{source}: {name}.{key}: expected a number above 0, got {value}")
+    if settings.deployment is not None and (fault := settings.deployment.fault()) is not None:
+        raise SettingsError(f"{source}: deployment.{fault}")
     if settings.latency is not None and settings.latency.error_rate >= 1:
         raise SettingsError(f"{source}: latency.error_rate: expected a share, not {settings.latency.error_rate}")
     if settings.drift is not None and settings.drift.rows_together < 1:

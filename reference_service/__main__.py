@@ -44,6 +44,7 @@ def settings_of(arguments: Sequence[str] | None = None) -> Settings:
     add("--http", choices=PARSERS, default=default.http, help="what parses HTTP (%(default)s)")
     add("--tokens", type=Path, metavar="FILE", help="bearer tokens and their roles (none: no admin routes)")
     add("--experiments", type=Path, metavar="FILE", help="experiments that a new instance begins with (none)")
+    add("--admin-token-env", metavar="NAME", help="environment variable that holds an admin's token")
     add("--keyed", action="store_true", help="predicting needs a token, too")
     add("--rate-limit", type=float, default=default.rate_limit, metavar="R", help="requests/s a client (0: no limit)")
     add("--rate-burst", type=int, default=default.rate_burst, metavar="N", help="of these at once (%(default)s)")
@@ -88,7 +89,7 @@ def prepare_models(settings: Settings) -> None:
     from reference_service.artifacts.registry import Registry, UnknownVersion
     from reference_service.experiments.experiment_file import BadExperiments, read_experiments
     from reference_service.model.engines import ENGINES
-    from reference_service.web.access import BadTokens, read_tokens
+    from reference_service.web.access import BadTokens, known_tokens
 
     registry = Registry(settings.models, settings.model, ENGINES[settings.engine])
     try:
@@ -103,7 +104,7 @@ def prepare_models(settings: Settings) -> None:
             train_missing(settings.models)
         metadata = registry.record(settings.version or registry.first_version()).metadata
         registry.check_framework(metadata)
-        read_tokens(settings.tokens)
+        known_tokens(settings)
         for version in read_experiments(settings.experiments).versions():
             registry.record(version)
     except (UnknownVersion, Untrusted, BadTokens, BadExperiments) as error:

@@ -32,7 +32,7 @@ from reference_service.model.readiness import Readiness
 from reference_service.model.serving import Serving
 from reference_service.settings import Settings
 from reference_service.telemetry import Telemetry
-from reference_service.web.access import Access, read_tokens
+from reference_service.web.access import Access, known_tokens
 from reference_service.web.envelope import Envelope
 from reference_service.web.presenter import Presenter
 from reference_service.web.problems import ProblemRenderer
@@ -147,7 +147,7 @@ def build_components(settings: Settings) -> Components:
         outcomes=outcomes,
         automatic_rollback=AutomaticRollback(settings, contract.task, serving, outcomes, deployments),
         drift=DriftMonitor(registry, serving, telemetry, shared, settings.drift_window),
-        access=Access(read_tokens(settings.tokens), settings.keyed, log),
+        access=Access(known_tokens(settings), settings.keyed, log),
         rate_limit=RateLimit(settings.rate_limit, settings.rate_burst, settings.state_directory),
         traces=Traces(),
         drain=Drain(readiness, log, settings.drain_seconds),

@@ -67,6 +67,8 @@ class Settings:
         engine: what computes predictions: "sklearn" or "onnx".
         http: what parses HTTP: "httptools" or "h11".
         tokens: a file of bearer tokens and their roles, see `access.py`; None closes every route that needs a role.
+        admin_token_env: the environment variable that holds one more admin's token, as secret stores hand it over; its
+            holder is "admin".
         keyed: whether predicting needs a token, too.
         experiments: a file of experiments that are in force in a new instance, see `experiment_file.py`.
         rate_limit: requests a second that one client may make, over all workers; 0 for no limit.
@@ -90,6 +92,7 @@ class Settings:
     engine: str = "sklearn"
     http: str = "httptools"
     tokens: Path | None = None
+    admin_token_env: str | None = None
     keyed: bool = False
     experiments: Path | None = None
     rate_limit: float = 0.0

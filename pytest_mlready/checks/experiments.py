@@ -115,7 +115,7 @@ def uniform_over_ids(assignments: Assignments, settings: Settings) -> Finding:
     "experiments.int_equals_string_id",
     "should",
     needs=NEEDS,
-    remedy="Make text of an id before it is hashed: 7 as \"7\". Or refuse one of the two types.",
+    remedy='Make text of an id before it is hashed: 7 as "7". Or refuse one of the two types.',
 )
 def int_equals_string_id(assignments: Assignments, settings: Settings) -> Finding:
     """A numeric id and the same digits as a string are in the same variant, and where they belong.

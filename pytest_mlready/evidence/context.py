@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pytest_mlready.deployment import Recipe
     from pytest_mlready.records import Row
     from pytest_mlready.service.target import Target
     from pytest_mlready.settings import Settings
@@ -21,6 +22,8 @@ class Context:
     `rows` are the sample rows without their label, values as JSON would carry them. `turn_fd` is the descriptor of
     the lock that makes our turn exclusive, to be handed to a load generator so that the turn lasts as long as it
     lives (None in a shared turn). `directory` takes what services write, `progress` a short text for the terminal.
+    `given` are the fixtures that the evidence asks for, which a user may override; `deployment_recipe` is how the
+    declared deployment is made.
     """
 
     target: Target
@@ -31,6 +34,8 @@ class Context:
     turn_fd: int | None = None
     directory: Path = Path("mlready-report")
     progress: Callable[[str], None] = lambda text: None
+    given: Mapping[str, Any] = field(default_factory=dict)
+    deployment_recipe: Recipe | None = None
 
     def rng(self, purpose: str) -> random.Random:
         """A random generator of its own for each purpose: evidence does not depend on who was gathered before."""

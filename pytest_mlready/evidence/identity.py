@@ -13,6 +13,7 @@ from pytest_mlready.records import Answered, Exchange, Identity
 
 if TYPE_CHECKING:
     from pytest_mlready.evidence.context import Context
+    from pytest_mlready.service.target import Target
     from pytest_mlready.service.transport import Transport
 
 NONSENSE = "999.999.999"
@@ -53,7 +54,7 @@ def gather(context: Context) -> Identity:
         health,
         nonsense,
         NONSENSE,
-        _selectable(target.openapi, target.mapping.predict_path),
+        selectable(target),
     )
 
 
@@ -160,16 +161,17 @@ def _ask_nonsense(context: Context, transport: Transport) -> Exchange | None:
     return predict(context.target, f"model version {NONSENSE}", body, transport=transport)
 
 
-def _selectable(openapi: OpenAPI | None, path: str) -> bool:
+def selectable(target: Target, field: str = "model_version") -> bool:
     """Whether the documented request has a field to ask for a version."""
+    openapi = target.openapi
     if openapi is None:
         return False
-    pending: list[tuple[object, int]] = [(openapi.request_schema("POST", path), 0)]
+    pending: list[tuple[object, int]] = [(openapi.request_schema("POST", target.mapping.predict_path), 0)]
     while pending:
         node, depth = pending.pop()
         schema = openapi.resolved(node)
         properties = schema.get("properties")
-        if isinstance(properties, Mapping) and "model_version" in properties:
+        if isinstance(properties, Mapping) and field in properties:
             return True
         for word in ("anyOf", "oneOf", "allOf"):
             options = schema.get(word)

@@ -63,6 +63,12 @@ class Connection:
                 raise
         raise Failed("refused", f"no connection to {host}:{port}: {error}")
 
+    @property
+    def local_port(self) -> int:
+        """The port at our end; by it the kernel knows who holds the other."""
+        found: int = self._sock.getsockname()[1]
+        return found
+
     def talk(self, payload: bytes, parser: ResponseParser, until: float, finish: Finish = "wait") -> None:
         """Send `payload` and read until `parser` has a whole answer.
 

@@ -31,6 +31,10 @@ class StartError(RuntimeError):
     """The service did not start, or never became ready; the message says what happened and ends with its log."""
 
 
+class NeverReady(StartError):
+    """It runs, and was not ready in time: it may be slow, or this machine."""
+
+
 def start(
     command: str,
     *,
@@ -96,7 +100,8 @@ def wait_ready(instance: Instance | None, probe: Callable[[], bool | str], timeo
     Without an `instance` (somebody else started it) `url` names the service in messages.
 
     Raises:
-        StartError: the service exited, or was not ready within `timeout_s` seconds.
+        StartError: the service exited.
+        NeverReady: it was not ready within `timeout_s` seconds.
     """
     began = time.monotonic()
     name = f"`{instance.command}`" if instance else url
@@ -115,7 +120,7 @@ def wait_ready(instance: Instance | None, probe: Callable[[], bool | str], timeo
             return waited
         if waited > timeout_s:
             message = f"{name} never became ready within {timeout_s:g} s; last answer: {last or 'none'}"
-            raise StartError(_with_log(message, instance))
+            raise NeverReady(_with_log(message, instance))
         time.sleep(pause)
         pause = min(0.1, pause * 1.5)
 

@@ -92,10 +92,13 @@ class Target:
             )
 
     @contextmanager
-    def fresh(self, *, env: Mapping[str, str] | None = None, ready: bool = True) -> Iterator[Target]:
+    def fresh(
+        self, *, env: Mapping[str, str] | None = None, ready: bool = True, after: Instance | None = None
+    ) -> Iterator[Target]:
         """Another instance of the same command with an empty state directory of its own, ended on leaving.
 
-        `env` is added to the recipe's; with `ready=False` it is not waited for.
+        `env` is added to the recipe's; with `ready=False` it is not waited for. `after` is one that has ended: the new
+        one comes up on what it left in its state directory, as after a restart.
 
         Raises:
             NotOurs: the service was not started by a command.
@@ -104,7 +107,7 @@ class Target:
         if self.recipe is None:
             raise NotOurs(f"{self.url} was not started by a command, so no second instance of it can be started")
         recipe = replace(self.recipe, env={**self.recipe.env, **(env or {})})
-        instance = _start(recipe, f"fresh-{uuid.uuid4().hex[:8]}")
+        instance = _start(recipe, f"fresh-{uuid.uuid4().hex[:8]}", None if after is None else after.state_dir)
         try:
             target = replace(self, url=instance.url, instance=instance)
             if ready:
@@ -267,12 +270,12 @@ def _declared_paths(paths: Mapping[str, str] | None, ready_path: str | None) -> 
     return declared
 
 
-def _start(recipe: Recipe, name: str) -> Instance:
+def _start(recipe: Recipe, name: str, state: Path | None = None) -> Instance:
     directory = Path(recipe.run_dir).absolute() / "instances" / name
     return start(
         recipe.command,
         cwd=Path(recipe.cwd),
-        state_dir=directory / "state",
+        state_dir=state or directory / "state",
         log_path=directory / "service.log",
         env=recipe.env,
     )

@@ -116,6 +116,11 @@ class Transport:
         """A sentence on the latest failure in this thread, empty if there was none."""
         return getattr(self._local, "why", "")
 
+    def local_port(self) -> int | None:
+        """Our port of the connection that this thread keeps, None if it keeps none."""
+        connection: Connection | None = getattr(self._local, "connection", None)
+        return None if connection is None or connection not in self._kept else connection.local_port
+
     def close(self) -> None:
         """Close the kept connections of all threads."""
         with self._lock:

@@ -96,8 +96,10 @@ class AutomaticRollback:
     async def look(self) -> None:
         """Judge the version that serves, and undo it if need be."""
         state = self.serving.state()
-        if (state.serving, state.earlier) != (self.state.serving, self.state.earlier):
-            self.begin(state)
+        if state.generation != self.state.generation:
+            if await self.came_into_force(state):
+                self.begin(state)
+            self.state = state
         if not state.earlier:
             return
         reason = self.too_many_failures()  # at every look: the window is made of its marks
@@ -120,6 +122,13 @@ class AutomaticRollback:
             if problem.kind != "stale-generation":
                 self.skips = self.pause = min(2 * self.pause or 1, MOST_SKIPPED)
             raise
+
+    async def came_into_force(self, state: State) -> bool:
+        """Whether the version that serves does so since another look: also if it went and came back between two."""
+        if (state.serving, state.earlier) != (self.state.serving, self.state.earlier):
+            return True
+        changes = await self.deployments.history()
+        return any(change.before != change.after for change in changes if change.generation > self.state.generation)
 
     def too_many_failures(self) -> str | None:
         """What the errors of the window prove, if anything."""

@@ -10,6 +10,7 @@ import argparse
 import hashlib
 import hmac
 import ipaddress
+import os
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ import msgspec
 from starlette.requests import HTTPConnection
 from starlette.types import Scope
 
+from reference_service.settings import Settings
 from reference_service.web.problems import Problem
 from reference_service.web.request_log import RequestLog
 
@@ -28,6 +30,7 @@ ROLES = ("admin", "predict")
 Role = Literal["admin", "predict"]
 FORM = '{"tokens": [{"name": "ana", "sha256": "<hex of the token\'s digest>", "roles": ["admin", "predict"]}]}'
 _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="reference_service"'}
+SHORTEST_TOKEN = 16
 _LONGEST_TOKEN = 512
 
 
@@ -150,6 +153,22 @@ class Access:
             method=scope["method"],
             route=getattr(scope.get("route"), "path", None),
         )
+
+
+def known_tokens(settings: Settings) -> tuple[Token, ...]:
+    """The tokens of the file, and the admin's of the environment.
+
+    Raises:
+        BadTokens: as `read_tokens`; or the variable is not set, or holds a token that could be guessed.
+    """
+    tokens, name = read_tokens(settings.tokens), settings.admin_token_env
+    if name is None:
+        return tokens
+    given = os.environ.get(name, "")
+    if not SHORTEST_TOKEN <= len(given.encode()) <= _LONGEST_TOKEN:
+        known = "is not set" if not given else f"holds {len(given.encode())} bytes"
+        raise BadTokens(f"--admin-token-env: {name} {known}; expected {SHORTEST_TOKEN} to {_LONGEST_TOKEN}")
+    return (*tokens, Token.of("admin", ["admin"], given))
 
 
 def read_tokens(path: Path | None) -> tuple[Token, ...]:

@@ -19,7 +19,7 @@ from starlette.requests import HTTPConnection
 
 from reference_service.components import Components, build_components
 from reference_service.settings import Settings
-from reference_service.web.access import Access, Actor, BadTokens, Role, Token, read_tokens
+from reference_service.web.access import Access, Actor, BadTokens, Role, Token, known_tokens, read_tokens
 from reference_service.web.problems import Problem
 from reference_service.web.request_log import RequestLog
 from tests.contract.conftest import Server, client_of
@@ -282,3 +282,25 @@ def test_admin_routes_of_a_server_without_tokens_are_closed(client: httpx.Client
     for headers in ({}, ADMIN):
         check_refusal(client.post("/deployments", json={"version": "2.0.0"}, headers=headers), 401)
     assert client.get("/deployments").json()["serving"] == "1.0.0"
+
+
+def test_an_admin_token_of_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("A_TOKEN", SECRET)
+    found = known_tokens(Settings(tokens=token_file(tmp_path), admin_token_env="A_TOKEN"))
+    assert [token.name for token in found] == ["alice", "bob", "admin"]
+    assert Access(found, False, Recorded()).require(asked(f"Bearer {SECRET}"), "admin") == Actor(
+        "admin", frozenset({"admin"})
+    )
+    assert known_tokens(Settings()) == ()
+
+
+@pytest.mark.parametrize(
+    ("token", "words"),
+    [(None, "A_TOKEN is not set; expected 16 to 512"), ("short", "A_TOKEN holds 5 bytes"), ("x" * 513, "513 bytes")],
+)
+def test_an_admin_token_that_could_be_guessed(monkeypatch: pytest.MonkeyPatch, token: str | None, words: str) -> None:
+    monkeypatch.delenv("A_TOKEN", raising=False)
+    if token is not None:
+        monkeypatch.setenv("A_TOKEN", token)
+    with pytest.raises(BadTokens, match=words):
+        known_tokens(Settings(admin_token_env="A_TOKEN"))

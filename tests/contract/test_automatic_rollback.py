@@ -324,6 +324,26 @@ def test_a_refused_rollback_is_ordered_again_after_ever_more_looks(models: Path,
     components.changes.close()
 
 
+def test_a_version_that_went_and_came_back_between_two_looks_begins_anew(models: Path, tmp_path: Path) -> None:
+    components = build_components(Settings(models=models, state=tmp_path, rollback_error_rate=0.05))
+    components.serving.start()
+    put_in_force(components, *HELD)
+    rollback = components.automatic_rollback
+
+    async def scenario() -> None:
+        await rollback.look()
+        for _ in range(20):
+            rollback.answered(HELD[-1], 500)
+        put_in_force(components, HELD[0])  # another worker has just gone back
+        put_in_force(components, *HELD)  # and a person tries it once more
+        await rollback.look()
+        assert components.serving.state().serving == HELD[-1]
+        assert (rollback.answers, rollback.failures) == (0, 0)
+
+    asyncio.run(scenario())
+    components.changes.close()
+
+
 @pytest.mark.parametrize("n", [1, 5, 40, 300, 20_000])
 @pytest.mark.parametrize("share", [0.001, 0.05, 0.5, 0.99])
 def test_the_test_is_the_exact_binomial_one(n: int, share: float) -> None:

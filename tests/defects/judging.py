@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,7 @@ SHORT_LOAD_S = 7
 LONGEST_S = 240
 RED = frozenset({"fail", "error", "not_run"})
 CLOSING = frozenset(id for id, one in checks().items() if one.closing)
+FAMILY = tuple(id for id, one in checks().items() if one.family == "deployment")
 COUNTERS_S = SCHEDULE.evidence["counters"].budget_s("smoke")
 ENVIRONMENT = {**os.environ}
 """All read now: tests beside which runs are made put checks, evidence and variables of their own there for a while."""
@@ -92,7 +94,7 @@ def judge(defect: Defect | None, directory: Path, *, profile: str = "smoke") -> 
         defect.made("run", RunDirectory(directory))
     nodes = [str(toml)]
     if defect is not None and profile == "smoke" and defect.check not in CLOSING:
-        nodes.append(f"{toml}::{defect.check}")
+        nodes = [f"{toml}::{check}" for check in FAMILY] if drilled(defect) else [*nodes, f"{toml}::{defect.check}"]
     began = time.monotonic()
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "pytest_mlready.plugin", "-p", "no:cacheprovider", "--mlready", *nodes],
@@ -106,6 +108,11 @@ def judge(defect: Defect | None, directory: Path, *, profile: str = "smoke") -> 
     if not report.is_file():
         raise RuntimeError(f"no report was written, exit code {done.returncode}\n{done.stdout}\n{done.stderr}")
     return Judged(done.returncode, json.loads(report.read_text()), done.stdout, time.monotonic() - began)
+
+
+def drilled(defect: Defect | None) -> bool:
+    """Whether it is one of those that a rollback drill finds, which all are judged together and nothing else."""
+    return defect is not None and defect.check in FAMILY
 
 
 def shortened(defect: Defect | None) -> str:
@@ -166,6 +173,7 @@ longest_stall_s = 0.05
 
 [drills]
 broken_model = "{command} --drill broken-model"
+{deployment_of(command) if defect is None or drilled(defect) else ""}
 {declares}{"" if "[drift]" in declares else DRIFT}
 """
 
@@ -175,6 +183,15 @@ def undecided(judged: Judged, defect: Defect | None) -> bool:
     if defect is None:
         return judged.state == "INCONCLUSIVE"
     return defect.expected != "inconclusive" and judged.status(defect.check) == "inconclusive"
+
+
+def deployment_of(command: str) -> str:
+    """The table of the drill, as the project's own, with the service that is judged."""
+    declared = tomllib.loads((ROOT / "mlready.toml").read_text())["deployment"]
+    words = declared["command"].partition("--models {registry}")[2]
+    plain = {**declared, "registry": str(ROOT / "models"), "command": f"{command} --models {{registry}}{words}"}
+    lines = [f"{key} = {json.dumps(value)}" for key, value in plain.items()]
+    return "\n".join(["[deployment]", *lines])
 
 
 def disagreements(defect: Defect, judged: Judged) -> list[str]:

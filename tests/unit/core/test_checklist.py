@@ -110,7 +110,13 @@ def test_a_teams_own_id_may_be_waived() -> None:
 
 
 def test_families_without_their_table_are_named() -> None:
-    assert unclaimed_families(settings(COMMAND, **LATENCY)) == ("metrics", "drift", "quality", "experiments")
+    assert unclaimed_families(settings(COMMAND, **LATENCY)) == (
+        "metrics",
+        "drift",
+        "quality",
+        "experiments",
+        "deployment",
+    )
 
 
 def test_a_larger_profile_makes_no_less() -> None:
