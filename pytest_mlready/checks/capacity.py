@@ -10,7 +10,7 @@ import numpy as np
 from pytest_mlready.catalogue import check
 from pytest_mlready.checks.latency import declared, ms
 from pytest_mlready.finding import Finding, Measurement, Status, failed, inconclusive, passed
-from pytest_mlready.measure.overload import at_least, goodput, recovery, refusal
+from pytest_mlready.measure.overload import at_least, beyond_capacity, goodput, recovery, refusal
 from pytest_mlready.measure.series import mean_interval
 from pytest_mlready.measure.usl import fit_usl
 from pytest_mlready.records import BatchThroughput, Sweep, Trial
@@ -61,10 +61,9 @@ def overload(capacity: Sweep, settings: Settings) -> Finding:
     """
     seen = capacity.overload
     if seen is None:
-        top = max((one.rate for one in capacity.trials), default=0.0)
-        return inconclusive(
-            f"it could not be overloaded: no rate up to {top:.4g} requests/s was found beyond its capacity"
-        )
+        return inconclusive("the load generator had trouble of its own at every rate: see latency.capacity_knee")
+    if not beyond_capacity(seen):
+        return inconclusive(f"it could not be overloaded: {seen.rate:.4g} requests/s were answered as they should be")
     served = goodput(seen)
     judged = (served, refusal(seen), recovery(seen))
     measured = Measurement(served.rate, "1/s", n=served.blocks, interval=served.interval, limit=served.wanted)

@@ -49,6 +49,12 @@ class Goodput(Judged):
     wanted: float
 
 
+def beyond_capacity(seen: Overload) -> bool:
+    """Whether it was too much: more requests were not answered well than where a rate is served."""
+    good, others = _judged(seen.good).sum(), _judged(seen.refused).sum() + _judged(seen.others).sum()
+    return bool(good < _SERVED * (good + others))
+
+
 def goodput(seen: Overload) -> Goodput:
     """Whether good answers (2xx within the limit) are at least `KEPT` of those at capacity.
 

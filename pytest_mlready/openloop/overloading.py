@@ -27,11 +27,11 @@ _EASY = 0.8
 def overloaded(
     search: SearchPlan, usual: float, low: float, high: float, control: Callable[[float], Trial], report: Report | None
 ) -> Overload:
-    """Drive `FACTOR` times `high`, a rate that the service did not keep; then at once the `usual` one; then `control`.
+    """Drive `FACTOR` times `high`, then at once the `usual` rate, then `control`.
 
-    `low` is a rate that it kept, or 0; `control` makes a trial at a rate. Rates in requests/s. There are more
-    connections than a service can hold that answers within the limit, and a caller who finds none free gives up: what
-    waited here would still be load when the overload is over.
+    `high` is a rate that it did not keep, or the highest tried; `low` one that it kept, or 0; in requests/s. `control`
+    makes a trial at a rate. There are more connections than a service can hold that answers within the limit, and a
+    caller who finds none free gives up: what waited here would still be load when the overload is over.
     """
     needed = connections(high, search.limit_s)
     plan = replace(

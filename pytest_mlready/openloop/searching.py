@@ -80,14 +80,15 @@ def search(plan: SearchPlan, report: Report | None = None, progress: Progress | 
         cliff=found.cliff,
         ended=ended,
     )
-    if plan.overload_rate is None or sweep.high is None:
+    top = sweep.high or max((one.rate for one in trials if one.trouble is None), default=None)
+    if plan.overload_rate is None or top is None:
         return sweep
 
     def control(rate: float) -> Trial:
         settle(plan, report)
         return trial(plan, rate, _CONTROL_S, report, number=len(trials))
 
-    return replace(sweep, overload=overloaded(plan, plan.overload_rate, sweep.low, sweep.high, control, report))
+    return replace(sweep, overload=overloaded(plan, plan.overload_rate, sweep.low, top, control, report))
 
 
 def affordable(finder: CapacitySearch, plan: SearchPlan, left_s: float) -> tuple[float, int] | None:

@@ -48,8 +48,7 @@ def test_capacity_is_between_what_is_kept_and_what_is_not(url: str, tmp_path: Pa
     for one in sweep.trials:
         assert one.achieved <= 1.2 * MOST
         assert set(one.statuses) == {"200"}
-    if sweep.high is not None:
-        assert sweep.overload is not None
+    if sweep.overload is not None and sweep.overload.rate > 1.3 * MOST and sweep.overload.trouble is None:
         # It refuses nobody, so that all are late, or find no connection.
         assert sum(sweep.overload.refused) == 0
         assert sum(sweep.overload.good[2:]) < 0.5 * sum(sweep.overload.others[2:])
