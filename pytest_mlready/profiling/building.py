@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import reduce
 from operator import add
 from typing import Any, TypeVar
@@ -18,6 +19,8 @@ SAMPLE = 65_536
 """Rows that a reference's plan is made from, and about as many that correlations are counted of."""
 SMALL_SAMPLE = 16_384
 """Rows in which current data are looked over for values that many share: one in a hundred is there 160 times."""
+SHORT = 2000
+"""Rows whose products are not divided among threads anyway."""
 _Result = TypeVar("_Result")
 _PARTS_AHEAD = 8
 """So many parts for each process are handed out at a time: what they return waits in memory."""
@@ -110,7 +113,9 @@ class _Counting:
     def _profiles(self, part: Part) -> Iterator[Profile]:
         first = part.first
         for batch in part.batches():
-            yield self._of(_readable(batch, self._names), batch.rows, first)
+            with _one_thread() if batch.rows > SHORT else nullcontext():
+                counted = self._of(_readable(batch, self._names), batch.rows, first)
+            yield counted
             first += batch.rows
 
     def _of(self, columns: Columns, rows: int, first: int) -> Profile:
@@ -122,6 +127,19 @@ class _Counting:
 
 def _readable(batch: Batch, names: Sequence[str], taken: Rows | None = None) -> Columns:
     return batch.columns(names, taken)
+
+
+def _one_thread() -> AbstractContextManager[Any]:
+    """Products of some thousand rows are too short for more: threads that wait for each other take more time.
+
+    numpy alone has no switch for that; where the extra is not installed they take it.
+    """
+    try:
+        limits: Any = required("threadpoolctl").threadpool_limits
+    except DataError:
+        return nullcontext()
+    made: AbstractContextManager[Any] = limits(1, "blas")
+    return made
 
 
 def _each(source: Source, jobs: int, work: Callable[[Part], _Result]) -> Iterator[_Result]:

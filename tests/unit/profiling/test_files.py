@@ -74,3 +74,15 @@ def test_a_saved_profile_that_is_none(tmp_path: Path) -> None:
         load(tmp_path / "p.json")
     with raises(DataError, match="cannot be written"):
         save(profile(columns()), tmp_path / "none" / "p.json")
+
+
+def test_dask_counts_the_same(tmp_path: Path) -> None:
+    joblib, distributed = importorskip("joblib"), importorskip("distributed")
+    parquet.write_table(arrow.table(columns()), tmp_path / "t.parquet", row_group_size=1000)
+    with (
+        distributed.Client(processes=False, n_workers=1, threads_per_worker=2, dashboard_address=None) as client,
+        joblib.parallel_config(backend="dask"),
+    ):
+        counted = profile(tmp_path / "t.parquet", jobs=2)
+        assert client.status == "running"
+    assert encode(counted) == encode(profile(tmp_path / "t.parquet"))

@@ -1,0 +1,163 @@
+"""Data sets of known distributions for the drift benchmarks, their shifts, and what common rules make of them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from pytest_mlready.measure.drift import Columns, Panel, Profile, judge, planned, planned_like, profiled
+
+Rng = np.random.Generator
+Array = NDArray[Any]
+Table = dict[str, Array]
+"""Numbers as they are, levels as small integers (columns whose names begin with "level"); -1 is missing."""
+LARGE = 50_000
+PAIR_ROWS = 65_536
+
+
+def _inflated(rng: Rng, rows: int) -> Array:
+    return np.where(rng.random(rows) < 0.6, 0.0, rng.exponential(size=rows))
+
+
+NUMBERS: tuple[Callable[[Rng, int], Array], ...] = (
+    lambda rng, rows: rng.normal(50, 10, rows),
+    lambda rng, rows: rng.lognormal(0, 1, rows),
+    lambda rng, rows: rng.random(rows),
+    lambda rng, rows: rng.exponential(size=rows),
+    lambda rng, rows: rng.poisson(3, rows).astype(float),
+    _inflated,
+    lambda rng, rows: rng.standard_t(3, rows),
+    lambda rng, rows: rng.normal(size=rows),
+)
+LEVELS = (2, 5, 30)
+
+
+def table(rng: Rng, rows: int, columns: int) -> Table:
+    """Of 30 columns 24 hold numbers of eight kinds and 6 levels (2, 5 or 30), all independent of each other."""
+    made: Table = {}
+    for at in range(columns):
+        if at % 5 == 4:
+            many = LEVELS[at // 5 % 3]
+            share = np.arange(many, 0, -1) / (many * (many + 1) / 2)
+            made[f"level{at}"] = np.searchsorted(np.cumsum(share)[:-1], rng.random(rows), side="right")
+        else:
+            made[f"x{at}"] = NUMBERS[(at - at // 5) % len(NUMBERS)](rng, rows)
+    return made
+
+
+def normals(rng: Rng, rows: int, correlation: float = 0.0) -> Table:
+    """30 normal columns, the first two of which are correlated."""
+    made = {f"x{at}": rng.normal(size=rows) for at in range(30)}
+    made["x1"] = correlation * made["x0"] + (1 - correlation**2) ** 0.5 * made["x1"]
+    return made
+
+
+def in_blocks(rng: Rng, rows: int, columns: int, together: int, alike: float) -> Table:
+    """Normal columns whose rows come in blocks: two of a block have the correlation `alike`."""
+    made: Table = {}
+    for at in range(columns):
+        shared = np.repeat(rng.normal(size=-(-rows // together)), together)[:rows]
+        made[f"x{at}"] = alike**0.5 * shared + (1 - alike) ** 0.5 * rng.normal(size=rows)
+    return made
+
+
+@dataclass(frozen=True)
+class Shift:
+    """What becomes of one column, and how many current rows it has to be seen in; the reference has 50,000."""
+
+    name: str
+    rows: int
+    column: str
+    change: Callable[[Rng, Array], Array]
+
+
+def _some(share: float, value: Callable[[Array], Any]) -> Callable[[Rng, Array], Array]:
+    return lambda rng, x: np.where(rng.random(x.size) < share, value(x), x)
+
+
+def _moved(share: float) -> Callable[[Rng, Array], Array]:
+    """So much of the mass goes from the most frequent of five levels to the rarest."""
+    return lambda rng, level: np.where((level == 0) & (rng.random(level.size) < share * 3), 4, level)
+
+
+SHIFTS = (
+    Shift("mean + 0.5 sd", 200, "x0", lambda rng, x: x + 5),
+    Shift("5% -> -999", 200, "x0", _some(0.05, lambda x: -999)),
+    Shift("5% -> 0", 200, "x8", _some(0.05, lambda x: 0)),
+    Shift("5% missing", 200, "x0", _some(0.05, lambda x: np.nan)),
+    Shift("x 1000 in 10%", 200, "x0", _some(0.1, lambda x: 1000 * x)),
+    Shift("mean + 0.2 sd", 1280, "x0", lambda rng, x: x + 2),
+    Shift("variance x 1.5", 1280, "x0", lambda rng, x: 50 + (x - 50) * 1.5**0.5),
+    Shift("total variation .10", 1280, "level9", _moved(0.10)),
+    Shift("mean + 0.1 sd", 10_000, "x0", lambda rng, x: x + 1),
+    Shift("total variation .05", 10_000, "level9", _moved(0.05)),
+    Shift("1% missing", 10_000, "x0", _some(0.01, lambda x: np.nan)),
+    Shift("1% of a new level", 10_000, "level9", _some(0.01, lambda x: 5)),
+)
+
+
+def columns_of(made: Mapping[str, Array]) -> Columns:
+    """As profiles take them: levels counted."""
+    return {name: _levels(one) if name.startswith("level") else one for name, one in made.items()}
+
+
+def _levels(codes: Array) -> Counter[str | None]:
+    found, counts = np.unique(codes, return_counts=True)
+    pairs = zip(found.tolist(), counts.tolist(), strict=True)
+    return Counter({None if code == -1 else f"level {code}": count for code, count in pairs})
+
+
+def profile_of(made: Mapping[str, Array]) -> Profile:
+    """The reference's."""
+    columns = columns_of(made)
+    rows = len(next(iter(made.values())))
+    return profiled(planned(columns), rows, columns, every=max(1, rows // PAIR_ROWS) | 1, first=0, ties=True)
+
+
+def panel_of(reference: Profile, made: Mapping[str, Array], **rule: Any) -> Panel:
+    """Our verdict on current data."""
+    columns = columns_of(made)
+    rows = len(next(iter(made.values())))
+    plan = planned_like(reference.plan, columns)
+    current = profiled(plan, rows, columns, every=max(1, rows // PAIR_ROWS) | 1, first=0, ties=False)
+    return judge(reference, current, **rule)
+
+
+def p_value(before: Array, after: Array, *, levels: bool) -> float:
+    """Kolmogorov and Smirnov's of numbers, missing ones left out; chi-square's of two samples of levels."""
+    if not levels:
+        return float(stats.ks_2samp(before[~np.isnan(before)], after[~np.isnan(after)], method="asymp").pvalue)
+    both = [np.bincount(one + 1, minlength=int(max(before.max(), after.max())) + 2) for one in (before, after)]
+    counts = np.stack(both)
+    counts = counts[:, counts.sum(axis=0) > 0]
+    return 1.0 if counts.shape[1] < 2 else float(stats.chi2_contingency(counts).pvalue)
+
+
+def stability_index(before: Array, after: Array, *, levels: bool) -> float:
+    """PSI: of ten bins of equal width over the reference's range, or of levels."""
+    if levels:
+        many = int(max(before.max(), after.max())) + 2
+        sides = [np.bincount(one + 1, minlength=many) for one in (before, after)]
+    else:
+        edges = np.histogram_bin_edges(before[np.isfinite(before)], 10)
+        sides = [np.histogram(one[np.isfinite(one)], edges)[0] for one in (before, after)]
+    p, q = (np.maximum(side / max(1, side.sum()), 1e-4) for side in sides)
+    return float(((q - p) * np.log(q / p)).sum())
+
+
+def peers_alarms(before: Table, after: Table, of: int | None = None) -> dict[str, set[str]]:
+    """The columns that each rule calls drifted, of those that `before` has; `of` is the number that share alpha."""
+    kinds = {name: name.startswith("level") for name in before}
+    p = {name: p_value(before[name], after[name], levels=levels) for name, levels in kinds.items()}
+    psi = {name: stability_index(before[name], after[name], levels=levels) for name, levels in kinds.items()}
+    return {
+        "KS p < .05": {name for name, one in p.items() if one < 0.05},
+        "Bonferroni .01": {name for name, one in p.items() if one < 0.01 / (of or len(p))},
+        "PSI > .1": {name for name, one in psi.items() if one > 0.1},
+    }
