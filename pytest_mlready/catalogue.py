@@ -121,6 +121,10 @@ NEEDS: dict[str, tuple[Callable[[Settings], object], str]] = {
     "relations": (lambda s: s.relations, '[relations] increasing = ["…"]   (or invariant, active, reference …)'),
     "registry": (lambda s: s.registry, '[registry] path = "models/…"'),
     "latency": (lambda s: s.latency, "[latency] rate = …, p99_ms = …"),
+    "latency.resources": (
+        lambda s: s.latency and (s.latency.cpu_ms_per_request or s.latency.rss_mib),
+        "[latency] cpu_ms_per_request = …, rss_mib = …",
+    ),
     "base": (
         lambda s: s.base and s.base.given,
         '[base] command = "…{port}…"   (or --mlready-base-command)',

@@ -127,6 +127,7 @@ SCHEDULE = _schedule(
         permission="load",
         needs=("latency", "inputs.rows"),
     ),
+    Evidence("soak", records.LoadRun, {"full": 90}, turn="load", permission="load", needs=("latency", "inputs.rows")),
     Evidence(
         "batch_throughput",
         records.BatchThroughput,

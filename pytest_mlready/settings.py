@@ -127,6 +127,7 @@ class Latency:
     """The service level objective under an open-loop load of `rate` requests a second.
 
     Capacity should be `headroom` times that, and rows in batches `batch_gain` times as fast as single ones.
+    `cpu_ms_per_request` and `rss_mib` are what the service may use meanwhile, all its processes together.
     """
 
     rate: float
@@ -136,6 +137,8 @@ class Latency:
     health_ms: float = 250.0
     headroom: float = 1.5
     batch_gain: float = 2.0
+    cpu_ms_per_request: float | None = None
+    rss_mib: float | None = None
     arrivals: Literal["constant", "poisson"] = "poisson"
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from pytest_mlready.evidence.context import Context
 from pytest_mlready.evidence.store import GatherError
+from pytest_mlready.evidence.watching import watched
 from pytest_mlready.openloop.plan import Arrivals, Kind, Plan, Request
 from pytest_mlready.openloop.process import LoadError, run
 from pytest_mlready.records import LoadRun, Row
@@ -32,7 +34,7 @@ def made_with(context: Context) -> Mapping[str, Any]:
 
 
 def gather(context: Context) -> LoadRun:
-    """Drive the declared rate for the whole budget, less the warm-up."""
+    """Drive the declared rate for the whole budget, less the warm-up, and watch what the service uses."""
     latency = context.settings.latency
     if latency is None:
         raise GatherError("no [latency] table says at which rate to drive the service")
@@ -44,16 +46,18 @@ def gather(context: Context) -> LoadRun:
             f"{counts['failures']} failed"
         )
 
-    return drive(
-        context.target,
-        context.rows,
-        rate=latency.rate,
-        duration_s=duration_s,
-        seed=context.seed,
-        turn_fd=context.turn_fd,
-        arrivals=latency.arrivals,
-        on_progress=show,
-    )
+    with watched(context.target.instance) as seen:
+        run = drive(
+            context.target,
+            context.rows,
+            rate=latency.rate,
+            duration_s=duration_s,
+            seed=context.seed,
+            turn_fd=context.turn_fd,
+            arrivals=latency.arrivals,
+            on_progress=show,
+        )
+    return replace(run, used=tuple(replace(one, at_s=one.at_s - run.started_at) for one in seen))
 
 
 def drive(

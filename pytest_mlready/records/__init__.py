@@ -43,7 +43,7 @@ from pytest_mlready.records.experiments import (
     RampStep,
     Sample,
 )
-from pytest_mlready.records.load import ARRAYS, Generator, LoadRun, RequestClass
+from pytest_mlready.records.load import ARRAYS, Generator, LoadRun, RequestClass, Use
 from pytest_mlready.records.peers import PeerFailure, SchemathesisRun
 from pytest_mlready.records.probes import (
     Answered,
@@ -144,5 +144,6 @@ __all__ = [
     "StartTimeline",
     "Sweep",
     "Trial",
+    "Use",
     "strict_json",
 ]

@@ -49,6 +49,20 @@ class Generator:
 
 
 @dataclass(frozen=True)
+class Use:
+    """What all processes of the service used at one moment, `at_s` seconds after the schedule's start.
+
+    `cpu_s` is their user and system time since they were started; a page that several share counts in `rss_bytes` for
+    each of them.
+    """
+
+    at_s: float
+    cpu_s: float
+    rss_bytes: int
+    open_files: int
+
+
+@dataclass(frozen=True)
 class LoadRun:
     """The result document of an open-loop run, one per scenario.
 
@@ -56,7 +70,7 @@ class LoadRun:
     array per column over all requests in order of intended time: `class` (index into `classes`), `stage` (of the
     schedule, from 0), `intended_s` and `sent_s` (seconds since the schedule's start), `response_s` (from intended),
     `service_s` (from sent), `status` (HTTP status; 0 no whole answer; -1 dropped, never sent), `queued` (whether it
-    waited for a connection).
+    waited for a connection). `used` is what the service used meanwhile, empty where it is not ours to look at.
     """
 
     scenario: str
@@ -68,6 +82,7 @@ class LoadRun:
     classes: tuple[RequestClass, ...]
     generator: Generator
     series: Mapping[str, Any] = field(default_factory=dict, metadata=ARRAYS, compare=False)
+    used: tuple[Use, ...] = ()
 
     def named(self, name: str) -> RequestClass:
         """The totals of one class of request. Raises KeyError, naming those there are."""

@@ -8,11 +8,12 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pytest_mlready.records import Use
 from pytest_mlready.service.keeper import descendants, start_ticks, stat_fields
 from pytest_mlready.service.scrub import redact, scrub
 
@@ -132,17 +133,20 @@ class Instance:
 
     def rss_bytes(self) -> int:
         """Resident memory of all its processes, in bytes; a page they share counts for each."""
-        pages = 0
-        for pid in self.processes():
-            with contextlib.suppress(OSError, IndexError):
-                pages += int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1])
-        return pages * _PAGE
+        return _resident(self.processes())
 
     def cpu_s(self) -> float:
         """User and system time of all its processes, ended ones included, in seconds."""
+        return self._cpu_s(self.processes())
+
+    def use(self, pids: Sequence[int], at_s: float) -> Use:
+        """What `pids`, its processes as they were a moment ago, use now: to look for them anew takes milliseconds."""
+        return Use(at_s, self._cpu_s(pids), _resident(pids), sum(map(_open_files, pids)))
+
+    def _cpu_s(self, pids: Sequence[int]) -> float:
         keeper = stat_fields(self.keeper_pid)
         ticks = sum(int(field) for field in keeper[13:15])  # of children that it has reaped
-        for pid in self.processes():
+        for pid in pids:
             ticks += sum(int(field) for field in stat_fields(pid)[11:15])
         return ticks / _TICKS
 
@@ -169,6 +173,21 @@ class Instance:
     def _check_owner(self, what: str) -> None:
         if not self.owned:
             raise NotOwner(f"another process started {self.url} (pid {self.pid}): this one may not {what} it")
+
+
+def _resident(pids: Sequence[int]) -> int:
+    pages = 0
+    for pid in pids:
+        with contextlib.suppress(OSError, IndexError):
+            pages += int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1])
+    return pages * _PAGE
+
+
+def _open_files(pid: int) -> int:
+    try:
+        return len(os.listdir(f"/proc/{pid}/fd"))
+    except OSError:
+        return 0
 
 
 def _read_status(path: Path) -> dict[str, Any]:

@@ -20,7 +20,7 @@ Ask = Callable[[str], Judged]
 AT_ONCE = 2
 """Most of a run is waiting for a service to start or to answer; so are most tests beside it."""
 ATTEMPTS = 3
-LOAD = frozenset({"steady_load", "paired_load", "saturation", "batch_throughput", "capacity"})
+LOAD = frozenset({"steady_load", "paired_load", "saturation", "soak", "batch_throughput", "capacity"})
 
 
 class Runs:

@@ -27,6 +27,8 @@ HEALTHY = "healthy"
 """Stands for the reference service as it is, where the name of a defect stands otherwise."""
 SHORT_LOAD_S = 7
 """Enough to find what is planted; that a healthy service passes is shown with the whole load."""
+LONGER_LOAD_S = 14
+"""Where what adds up with each request is to be found."""
 LONGEST_S = 240
 RED = frozenset({"fail", "error", "not_run"})
 CLOSING = frozenset(id for id, one in checks().items() if one.closing)
@@ -39,6 +41,7 @@ SHORT_COUNTERS_S = 1
 _SHORTENED = """from pytest_mlready.schedule import SCHEDULE
 
 SCHEDULE.evidence["steady_load"].seconds["quick"] = {load_s}
+SCHEDULE.evidence["soak"].seconds["full"] = 25
 SCHEDULE.evidence["counters"].seconds["smoke"] = {counters_s}
 SCHEDULE.evidence["schemathesis_run"].seconds["full"] = 15
 SCHEDULE.evidence["capacity"].seconds["full"] = 50
@@ -119,7 +122,8 @@ def shortened(defect: Defect | None) -> str:
     """A conftest.py that leaves out what finds nothing more of this defect."""
     counts = defect is None or any(check.startswith("metrics.") for check in (defect.check, *defect.also))
     counters_s = COUNTERS_S if counts else SHORT_COUNTERS_S
-    return _SHORTENED.format(load_s=SHORT_LOAD_S, counters_s=counters_s)
+    grows = defect is not None and defect.check == "lifecycle.memory_stable"
+    return _SHORTENED.format(load_s=LONGER_LOAD_S if grows else SHORT_LOAD_S, counters_s=counters_s)
 
 
 def environment() -> dict[str, str]:
@@ -168,6 +172,8 @@ rate = 120
 p99_ms = 250
 error_rate = 0.002
 longest_stall_s = 0.05
+cpu_ms_per_request = 8
+rss_mib = 500
 
 [metrics]
 

@@ -69,7 +69,7 @@ def a_lock_lets_one_row_through_at_a_time(components: Components) -> Components:
     return replace(components, predictor=Locked())
 
 
-@defect("latency.health_under_load")
+@defect("latency.health_under_load", also={"latency.resource_budget"})
 def the_model_runs_on_the_event_loop(components: Components) -> Components:
     """`async def predict` computes for 5 ms and lets nothing else run. Python ML deployment guide."""
 

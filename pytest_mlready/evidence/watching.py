@@ -1,0 +1,40 @@
+"""What a service of ours uses while something else goes on."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Iterator
+
+from pytest_mlready.records import Use
+from pytest_mlready.service.instance import Instance
+
+EVERY_S = 0.25
+ANEW = 8
+"""At every so-many-th look its processes are found anew, which takes longer than to look at them."""
+
+
+@contextlib.contextmanager
+def watched(instance: Instance | None) -> Iterator[list[Use]]:
+    """What its processes use until the block ends, `at_s` in seconds since the epoch; nothing if it is not ours."""
+    seen: list[Use] = []
+    if instance is None:
+        yield seen
+        return
+    done = threading.Event()
+
+    def look() -> None:
+        pids = instance.processes()
+        while not done.wait(EVERY_S):
+            seen.append(instance.use(pids, time.time()))
+            if len(seen) % ANEW == 0:
+                pids = instance.processes()
+
+    watching = threading.Thread(target=look, name="use", daemon=True)
+    watching.start()
+    try:
+        yield seen
+    finally:
+        done.set()
+        watching.join()
