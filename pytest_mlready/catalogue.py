@@ -171,6 +171,12 @@ NEEDS: dict[str, tuple[Callable[[Settings], object], str]] = {
         lambda s: s.service.command and "kill" in s.allow,
         '[service] command = "…{port}…", allow = ["kill"]',
     ),
+    "quality.edge_cases": (lambda s: s.quality and s.quality.edge_cases, '[quality] edge_cases = "edge_cases.json"'),
+    "quality.forbidden": (lambda s: s.quality and s.quality.forbidden, '[quality] forbidden = ["…"]'),
+    "quality.collected_until": (
+        lambda s: s.quality and s.quality.collected_until,
+        "[quality] collected_until = 2026-01-31",
+    ),
     "drills.broken_model": (lambda s: s.drills.broken_model, '[drills] broken_model = "…{port}…"'),
 }
 """What a check may need declared: how to see that it is, and the line that declares it."""

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from pytest_mlready.deployment import Deployment
     from pytest_mlready.finding import Finding
+    from pytest_mlready.measured_quality import Measured
     from pytest_mlready.records import LoadRun, Prediction, Row
     from pytest_mlready.service.target import Target
     from pytest_mlready.settings import Settings
@@ -142,6 +143,24 @@ def mlready_drift(mlready: Observation) -> Callable[..., Finding]:
         return found
 
     return compare
+
+
+@fixture
+def mlready_quality(request: FixtureRequest, mlready: Observation) -> Callable[..., Measured]:
+    """`mlready_quality(rows, label="y", threshold=0.9)` asks for labelled rows and judges the answers.
+
+    `rows` is a file or a list of mappings; further arguments are the keys of `[quality]`. See `measured_quality`.
+    """
+
+    def measure(rows: Any, **declared: Any) -> Measured:
+        from pytest_mlready.measured_quality import measured
+
+        made = measured(request.config.stash[ACTIVE].run, rows, declared)
+        for finding in made.findings.values():
+            mlready.include(finding)
+        return made
+
+    return measure
 
 
 def _evidence_fixture(name: str) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import math
 from dataclasses import dataclass
 from typing import Literal
@@ -34,6 +35,9 @@ class Quality:
             the metric as a number.
         unoptimised, shift, flips: the model before it was quantised or converted (callable or file); how far a
             probability or, relative to what they span, a number may be from its own, and how many rows may be further.
+        edge_cases: a file of rows with what must come of them.
+        forbidden: features that the model must not have.
+        collected_until, max_age_days: the last day of the labelled rows, and how old it may be.
     """
 
     rows: str | None = None
@@ -59,6 +63,10 @@ class Quality:
     unoptimised: str | None = None
     shift: float = 0.05
     flips: float = 0.01
+    edge_cases: str | None = None
+    forbidden: tuple[str, ...] = ()
+    collected_until: datetime.date | None = None
+    max_age_days: int = 365
 
 
 SHARES = ("largest_gap", "calibration_error", "noise_flips", "flips", "shift")
@@ -79,6 +87,8 @@ def check_quality(quality: Quality | None, source: str) -> None:
         value = getattr(quality, name)
         if isinstance(value, float) and not math.isfinite(value):
             raise SettingsError(f"{source}: quality.{name}: expected a finite number, got {value}")
+    if quality.max_age_days < 1:
+        raise SettingsError(f"{source}: quality.max_age_days: expected a number above 0, got {quality.max_age_days}")
     if quality.slices and quality.slice_floor is None:
         raise SettingsError(f"{source}: quality.slices: say the least quality in each, such as `slice_floor = 0.8`")
     if not quality.rates:

@@ -90,7 +90,8 @@ SCHEDULE = _schedule(
     Evidence("edits", records.Edits, {"quick": 1}, permission="fuzz", needs=("inputs.rows",)),
     Evidence("batch_sizes", records.BatchSizes, {"quick": 1}, permission="fuzz", needs=("inputs.rows",)),
     Evidence("limits", records.Limits, {"smoke": 1}, permission="fuzz", needs=("inputs.rows",)),
-    Evidence("labelled_answers", records.LabelledAnswers, {"quick": 3, "full": 30}, needs=("quality.rows",)),
+    Evidence("edge_cases", records.EdgeCases, {"quick": 0.2}, needs=("quality.edge_cases",)),
+    Evidence("labelled_answers", records.LabelledAnswers, {"quick": 2, "full": 30}, needs=("quality.rows",)),
     Evidence("cache_drill", records.CacheDrill, {"quick": 3}, needs=("cache", "inputs.rows")),
     Evidence(
         "assignments",

@@ -40,3 +40,10 @@ def test_a_burst_is_answered(mlready, mlready_load):
     statuses = run.named("predict").statuses
     mlready.observe(statuses.get("200", 0), unit="1", n=run.named("predict").offered)
     assert set(statuses) == {"200"}
+
+
+@pytest.mark.mlready("team.old_patients", severity="should", why="the trial had few of them")
+def test_old_patients_are_predicted_as_well(mlready_quality):
+    found = mlready_quality("sample.csv", metric="mae", threshold=60, slices=["age"], slice_floor=65)
+    assert found["threshold"].status == "pass", found["threshold"].summary
+    assert found["slices"].status != "fail", found["slices"].summary

@@ -1,4 +1,4 @@
-"""Answers that a file declares: of golden rows, of a simple model, of the version before."""
+"""Rows and answers that a file declares: golden ones, of a simple model, of the version before."""
 
 from __future__ import annotations
 
@@ -6,12 +6,15 @@ import csv
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pytest_mlready.evidence.store import GatherError
 from pytest_mlready.inputs import rows_of_csv
-from pytest_mlready.records import Prediction
+from pytest_mlready.records import Prediction, Row
 from pytest_mlready.records.quality import Answers
+
+if TYPE_CHECKING:
+    from pytest_mlready.evidence.context import Context
 
 
 def declared_answer(answer: Any, where: str) -> Prediction:
@@ -32,6 +35,24 @@ def declared_answer(answer: Any, where: str) -> Prediction:
         raise GatherError(f"{where}: probabilities: expected numbers")
     numbers = None if probabilities is None else tuple(float(one) for one in probabilities)
     return Prediction(prediction, numbers, classes=None if classes is None else tuple(map(str, classes)))
+
+
+def named_row(context: Context, row: Any, where: str) -> Row:
+    """A declared row by feature name, in the order of the sample rows where these name the same features.
+
+    Raises:
+        GatherError: it is no row, or names are needed that nobody gives; the message begins with `where`.
+    """
+    names = list(context.rows[0]) if context.rows else []
+    if isinstance(row, Mapping):
+        return {name: row[name] for name in names} if set(names) == set(row) else dict(row)
+    if not isinstance(row, list):
+        raise GatherError(f"{where}: expected a list or an object")
+    if len(names) != len(row):
+        if context.target.mapping.row_shape == "object":
+            raise GatherError(f"{where} has {len(row)} values, [inputs] rows names {len(names)}")
+        names = [str(position) for position in range(len(row))]
+    return dict(zip(names, row, strict=True))
 
 
 def answers_of_file(path: Path, key: str, wanted: int) -> Answers:

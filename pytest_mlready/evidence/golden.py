@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from pytest_mlready.evidence.asking import asked_of, decoded_one, predict
-from pytest_mlready.evidence.declared_answers import declared_answer
+from pytest_mlready.evidence.declared_answers import declared_answer, named_row
 from pytest_mlready.evidence.store import GatherError
-from pytest_mlready.records import Golden, Row
+from pytest_mlready.records import Golden
 from pytest_mlready.settings import Settings
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def gather(context: Context) -> Golden:
     if not isinstance(rows, list) or not isinstance(answers, list) or not rows or len(rows) != len(answers):
         raise GatherError('inputs.golden: expected {"rows": […], "answers": […]} of one length, at least 1')
     expected = tuple(declared_answer(one, f"inputs.golden: answers[{at}]") for at, one in enumerate(answers))
-    named = [_row(context, one, at) for at, one in enumerate(rows)]
+    named = [named_row(context, one, f"inputs.golden: rows[{at}]") for at, one in enumerate(rows)]
     mapping = context.target.mapping
     with context.target.transport() as transport:
         answered = tuple(
@@ -62,17 +62,3 @@ def _document(settings: Settings) -> Mapping[str, Any]:
     if not isinstance(document, Mapping):
         raise GatherError(f"inputs.golden: {settings.inputs.golden} is not an object")
     return document
-
-
-def _row(context: Context, row: Any, at: int) -> Row:
-    """A golden row by feature name, in the order of the sample rows where these name the same features."""
-    names = list(context.rows[0]) if context.rows else []
-    if isinstance(row, Mapping):
-        return {name: row[name] for name in names} if set(names) == set(row) else dict(row)
-    if not isinstance(row, list):
-        raise GatherError(f"inputs.golden: rows[{at}]: expected a list or an object")
-    if len(names) != len(row):
-        if context.target.mapping.row_shape == "object":
-            raise GatherError(f"inputs.golden: rows[{at}] has {len(row)} values, [inputs] rows names {len(names)}")
-        names = [str(position) for position in range(len(row))]
-    return dict(zip(names, row, strict=True))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import hashlib
 import statistics
 import time
@@ -85,6 +86,7 @@ def answered(context: Context, labelled: LabelledRows, quality: Quality) -> Labe
         _others(context, labelled.rows, "previous", quality.previous),
         _others(context, labelled.rows, "offline", quality.offline if isinstance(quality.offline, str) else None),
         _others(context, labelled.rows, "unoptimised", quality.unoptimised),
+        datetime.datetime.now(datetime.UTC).date().isoformat(),
     )
 
 

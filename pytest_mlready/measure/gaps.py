@@ -31,9 +31,9 @@ class Gap:
 def gaps(rates: Mapping[str, Mapping[str, tuple[int, int]]], alpha: float = 0.05) -> list[Gap]:
     """The gap of every pair of groups in every rate, the surest first.
 
-    The lower bounds hold together at 1 - alpha (Bonferroni), for one of them is enough to blame somebody. The upper
-    bounds hold each: all of them have to keep a limit, so a single wrong one passes nobody (an intersection-union test,
-    R. Berger 1982).
+    The lower bounds hold together at 1 - alpha, whichever group has the higher rate (Bonferroni), for one of them is
+    enough to blame somebody. The upper bounds hold each: all of them have to keep a limit, so a single wrong one passes
+    nobody (an intersection-union test, R. Berger 1982).
 
     Args:
         rates: by name of the rate and of the group, how many rows count and of how many.
@@ -45,7 +45,7 @@ def gaps(rates: Mapping[str, Mapping[str, tuple[int, int]]], alpha: float = 0.05
     ]
     if not pairs:
         return []
-    low, high = special.ndtri(1 - alpha / len(pairs)), special.ndtri(1 - alpha)
+    low, high = special.ndtri(1 - alpha / (2 * len(pairs))), special.ndtri(1 - alpha)
     found = [
         Gap(rate, one, other, apart(rates[rate][one], rates[rate][other], low, high)) for rate, one, other in pairs
     ]

@@ -63,7 +63,7 @@ from pytest_mlready.records.probes import (
     Prediction,
     Row,
 )
-from pytest_mlready.records.quality import LabelledAnswers
+from pytest_mlready.records.quality import EdgeCase, EdgeCases, LabelledAnswers
 from pytest_mlready.records.relations import BatchSizes, Concurrency, Edit, Edits, Spelling, Spellings
 from pytest_mlready.records.rudeness import Rude, Rudeness
 from pytest_mlready.records.scaling import BatchThroughput, BatchTimes, Scaling, SlowRow
@@ -99,6 +99,8 @@ __all__ = [
     "DeploymentState",
     "Drain",
     "DriftData",
+    "EdgeCase",
+    "EdgeCases",
     "Edit",
     "Edits",
     "Errored",

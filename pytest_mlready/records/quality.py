@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from pytest_mlready.records.exchange import Exchange
-from pytest_mlready.records.probes import Label, Prediction
+from pytest_mlready.records.probes import Answered, Label, Prediction
 
 Answers = tuple[Prediction | None, ...]
 """One for each labelled row, in the order of the file; None where there is none."""
@@ -21,6 +22,7 @@ class LabelledAnswers:
     `versions` are the model versions that answered. `beside` holds the columns that part the rows: slices, groups,
     entities. `noisy` are answers to the same rows with their numbers shaken (empty: not asked for). `baseline`,
     `previous`, `offline` and `unoptimised` are what others answer to these rows, as declared (empty: not).
+    `answered_on` is the day, as 2026-01-31.
     """
 
     truth: tuple[Label, ...]
@@ -35,3 +37,23 @@ class LabelledAnswers:
     previous: Answers = ()
     offline: Answers = ()
     unoptimised: Answers = ()
+    answered_on: str = ""
+
+
+@dataclass(frozen=True)
+class EdgeCase:
+    """A declared row beside what must come of it: a label or number, or an object.
+
+    {"minimum", "maximum"} are bounds of a number, {"refused": true} asks for a status from 400 to 499.
+    """
+
+    name: str
+    expect: Any
+    answered: Answered
+
+
+@dataclass(frozen=True)
+class EdgeCases:
+    """All declared edge cases, in the order of the file."""
+
+    cases: tuple[EdgeCase, ...]

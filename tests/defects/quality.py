@@ -15,11 +15,14 @@ from numpy.typing import NDArray
 from reference_service.artifacts.registry import Snapshot
 from reference_service.components import Components
 from reference_service.model.columns import Row
+from reference_service.model.identity import Identity
+from reference_service.model.inputs import Features, RowValidator
 from reference_service.model.predictor import Answer, SklearnPredictor, labelled
 from reference_service.model.readiness import Readiness
+from reference_service.web.problems import Fault
 from tests.defects.planting import defect
 
-HOUSING, REGION = 7, 9
+PURPOSE, HOUSING, REGION = 6, 7, 9
 """The places of these columns in a row of the credit model."""
 _THRESHOLD = "\n[quality]\nthreshold = 0.92\n"
 _GAIN = "\n[quality]\ngain = 0.1\n"
@@ -27,6 +30,7 @@ _PREVIOUS = "\n[quality]\nprevious = 'registry/breast-cancer/answers.json'\n"
 _SLICES = "\n[quality]\nslices = ['housing']\nslice_floor = 0.6\n"
 _REGIONS = "\n[quality]\ngroup = 'region'\nrates = ['true_positive_rate']\n"
 _OFFLINE = "\n[quality]\noffline = 'tests.offline_model:answers'\n"
+_EDGE_CASES = f"\n[quality]\nedge_cases = '{Path(__file__).with_name('edge_cases.json')}'\n"
 _UNOPTIMISED = "\n[quality]\nunoptimised = 'tests.offline_model:credit'\n"
 
 
@@ -100,6 +104,37 @@ def the_scaler_is_skipped(components: Components) -> Components:
 def eight_bits_are_too_few(components: Components) -> Components:
     """Quantised without calibration, a model keeps its average and flips the labels near the threshold."""
     return _said(components, lambda rows, share: np.floor(share * 24) / 24)
+
+
+@defect("quality.edge_cases", declares=_EDGE_CASES, model="credit")
+def an_empty_text_is_the_usual_one(components: Components) -> Components:
+    """What is left out of the form is taken for what most people say, and nobody is told."""
+
+    class Filled(RowValidator):
+        def row(self, features: Features, path: str, faults: list[Fault]) -> list[Any] | None:
+            if isinstance(features, list) and features[PURPOSE : PURPOSE + 1] == [""]:
+                features = [*features[:PURPOSE], "car", *features[PURPOSE + 1 :]]
+            return super().row(features, path, faults)
+
+    return replace(components, rows=Filled(components.contract, components.settings.limits))
+
+
+@defect("quality.no_forbidden_feature", declares="\n[quality]\nforbidden = ['postcode']\n")
+def a_joined_table_brings_the_postcode(components: Components) -> Components:
+    """A feature that must not be used comes back with a table that somebody joined."""
+
+    class Joined(Identity):
+        def info(self, snapshot: Snapshot) -> dict[str, Any]:
+            known = super().info(snapshot)
+            return {**known, "features": [*known["features"], {**known["features"][0], "name": "Post code"}]}
+
+    return replace(components, identity=Joined(components.serving, components.registry))
+
+
+@defect("quality.prod_like_data", declares="\n[quality]\ncollected_until = 2020-12-31\n")
+def nobody_labels_new_rows(components: Components) -> Components:
+    """The service is as it was, and so are the rows that it is judged by: years old."""
+    return components
 
 
 def _said(components: Components, change: Callable[[Sequence[Row], NDArray[np.float64]], Any]) -> Components:

@@ -194,3 +194,49 @@ def test_mlready_assign_knows_declared_experiments_only(project: Project) -> Non
     entry = found(project, "mlready_assign", "mlready_assign('ada', 'chekout')")
     assert entry["status"] == "fail"
     assert "no experiment 'chekout' is declared in [experiments]; did you mean 'check out'?" in entry["output"]
+
+
+def judged_by_real_checks(project: Project) -> None:
+    """The real catalogue, of which nothing is run but the test."""
+    project.real_checks()
+    project.options += ["-k", "test_rule"]
+
+
+LABELLED = ("rows = [{**row, 'truth': int(sum(row.values()) > 0)} for row in mlready_rows] * 10",)
+
+
+def test_mlready_quality_asks_and_judges(project: Project) -> None:
+    judged_by_real_checks(project)
+    entry = found(
+        project,
+        "mlready_quality, mlready_rows",
+        *LABELLED,
+        "found = mlready_quality(rows, label='truth', threshold=0.9, noise=0)",
+        "assert set(found) == {'threshold', 'beats_baseline', 'calibration'}",
+        "assert found['quality.threshold'].status == 'pass', found['threshold'].summary",
+        "assert found['threshold'].measurement.n == len(found.evidence.answers) == 200",
+        "assert mlready_quality(rows[:20], label='truth', threshold=0.99)['threshold'].status == 'inconclusive'",
+    )
+    assert entry["status"] == "pass", entry["reason"]
+    assert any(line.startswith("accuracy 1 [0.9851, 1] on 200 rows") for line in entry["details"])
+
+
+def test_mlready_quality_takes_a_file(project: Project) -> None:
+    judged_by_real_checks(project)
+    project.file("held_out.csv", "x0,x1,x2,x3,y\n" + "1.5,1,1,1,0\n1.5,1,1,1,1\n" * 25)
+    entry = found(
+        project,
+        "mlready_quality",
+        "found = mlready_quality('held_out.csv', label='y', threshold=0.8)",
+        "assert found['threshold'].status == 'pass', found['threshold'].summary",
+    )
+    assert entry["status"] == "fail"
+    assert entry["reason"].startswith("accuracy 0.5 [0.3762, 0.6238] on 50 rows; at least 0.8 is demanded")
+
+
+def test_mlready_quality_says_what_is_wrong(project: Project) -> None:
+    judged_by_real_checks(project)
+    entry = found(project, "mlready_quality, mlready_rows", "mlready_quality(mlready_rows, label='y', treshold=1)")
+    assert entry["reason"] == "SettingsError: mlready_quality: unknown key 'treshold'; did you mean 'threshold'?"
+    entry = found(project, "mlready_quality, mlready_rows", "mlready_quality(mlready_rows, label='y')")
+    assert entry["reason"].startswith("SettingsError: quality.label: the list of rows has no column 'y'")

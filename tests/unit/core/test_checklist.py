@@ -111,9 +111,9 @@ def test_a_teams_own_id_may_be_waived() -> None:
 
 def test_families_without_their_table_are_named() -> None:
     assert unclaimed_families(settings(COMMAND, **LATENCY)) == (
+        "quality",
         "metrics",
         "drift",
-        "quality",
         "experiments",
         "deployment",
     )

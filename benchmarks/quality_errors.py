@@ -1,0 +1,309 @@
+"""Error rates of the quality rules: `python benchmarks/quality_errors.py [--quick] [--json FILE] [--only RULE …]`.
+
+Simulated, seeded, in one process; beside each rule those that people use, on the same samples. A line is a rule in a
+cell, how often it said the word, the rate with the bounds of its 95% interval (Clopper and Pearson), and what is
+allowed ("<=") or demanded (">="). A naive rule has no target. `real` trains models on data sets that scikit-learn ships
+and on the synthetic applicants with a protected group, and judges them and what is planted in them by the checks.
+
+A target is missed where the rate is beyond it; with --quick, which runs too few, where it is so beyond chance. Exit 1
+if one is missed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from functools import lru_cache, partial
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+from scipy.special import expit
+
+from benchmarks.quality_models import judged_models
+from pytest_mlready.measure import paired, performance
+from pytest_mlready.measure.calibration import calibration
+from pytest_mlready.measure.gaps import gaps, judge_gaps
+from pytest_mlready.measure.proportions import lower_bound, upper_bound
+from pytest_mlready.measure.scored import Scored
+
+Array = NDArray[np.float64]
+Rng = np.random.Generator
+Said = dict[str, bool]
+SEED, FULL, QUICK = 20261121, 3000, 100
+PAIRED = 20_000
+MARGIN, DISCORDANT = 0.01, 0.06
+GROUPS, RATE, GAP = 8, 0.3, 0.1
+TOLERATED = 0.05
+Targets = dict[str, tuple[str, float]]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table."""
+
+    rule: str
+    cell: str
+    runs: int
+    count: int
+    rate: float
+    interval: tuple[float, float]
+    target: str
+    missed: bool
+
+
+def main() -> int:
+    """Simulate all cells, print the table, and return 1 if a target is missed."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help=f"{QUICK} runs a cell instead of {FULL}")
+    parser.add_argument("--json", type=Path, help="also write every figure here")
+    parser.add_argument("--only", nargs="+", choices=list(RULES), default=list(RULES), help="these rules only")
+    options = parser.parse_args()
+    print(f"{'rule':<52} {'cell':<40} {'runs':>6} {'rate':>8} {'95% interval':>19} {'target':>9}")
+    rows: list[Row] = []
+    for name in options.only:
+        began = time.monotonic()
+        for row in RULES[name](options.quick):
+            rows.append(row)
+            print(_line(row), flush=True)
+        print(f"  {name}: {time.monotonic() - began:.0f} s", file=sys.stderr)
+    if options.json:
+        options.json.write_text(json.dumps([asdict(row) for row in rows], indent=1))
+    missed = [f"missed: {row.rule}, {row.cell}" for row in rows if row.missed]
+    print("\n".join(missed) or "every target is met")
+    return int(bool(missed))
+
+
+def versions(quick: bool) -> Iterator[Row]:
+    """A version beside the one before: 6% of the rows are answered rightly by one of them only."""
+    runs = QUICK * 4 if quick else PAIRED
+    for worse in (0.0, MARGIN, 2 * MARGIN):
+        for n in (200, 1000, 5000, 20_000, 50_000):
+            targets: Targets = {}
+            if worse == MARGIN:
+                targets = {"Tango passes": ("<=", 0.013), "Tango fails": ("<=", 0.053)}
+            if worse == 0 and n >= 20_000:
+                targets = {"Tango passes": (">=", 0.99)}
+            cell = f"n = {n}, {100 * worse:g} points worse"
+            yield from _rates("not worse", cell, runs, partial(_versions, n, worse), targets)
+
+
+def _versions(n: int, worse: float, rng: Rng) -> Said:
+    gained, lost, _ = rng.multinomial(n, [(DISCORDANT - worse) / 2, (DISCORDANT + worse) / 2, 1 - DISCORDANT])
+    word, mcnemar = _compared(int(gained), int(lost), n)
+    return {
+        "Tango passes": word == "pass",
+        "Tango fails": word == "fail",
+        "point estimate within the margin": gained - lost >= -MARGIN * n,
+        "McNemar not significant": mcnemar,
+    }
+
+
+@lru_cache(maxsize=200_000)
+def _compared(gained: int, lost: int, n: int) -> tuple[str, bool]:
+    both = gained + lost
+    p = min(1.0, 2 * float(stats.binom.cdf(min(gained, lost), both, 0.5))) if both else 1.0
+    return paired.difference(gained, lost, n).at_least(-MARGIN), p >= 0.05
+
+
+def rows_needed(quick: bool) -> Iterator[Row]:
+    """An inconclusive comparison names the rows that equal models need to pass nine times in ten: fewer, and more."""
+    runs = QUICK if quick else FULL
+    for discordant in (0.03, 0.06, 0.12):
+        seen = round(200 * discordant / 2)
+        needed = paired.difference(seen, seen, 200).needed(-MARGIN)
+        if needed is None:
+            raise RuntimeError("no number of rows would decide")
+        for share, bound in ((0.8, ("<=", 0.9)), (1.2, (">=", 0.9))):
+            n = round(share * needed)
+
+            def passes(rng: Rng, n: int = n, discordant: float = discordant) -> Said:
+                gained, lost, _ = rng.multinomial(n, [discordant / 2, discordant / 2, 1 - discordant])
+                return {"passes": _compared(int(gained), int(lost), n)[0] == "pass"}
+
+            cell = f"{discordant:.0%} differ, {share:g} x {needed} rows"
+            yield from _rates("rows that would decide", cell, runs, passes, {"passes": bound})
+
+
+def fairness(quick: bool) -> Iterator[Row]:
+    """Eight groups, sizes by Zipf; equal ones, and one that is a quarter apart."""
+    runs = QUICK if quick else FULL
+    for n in (300, 1000, 5000, 50_000):
+        equal: Targets = {"fails": ("<=", 0.01)}
+        yield from _rates("fairness", f"n = {n}, equal groups", runs, partial(_fairness, n, 0.0), equal)
+    for n in (300, 1000, 5000):
+        apart: Targets = {"passes": ("<=", 0.05)} | ({"fails": (">=", 0.99)} if n == 5000 else {})
+        yield from _rates("fairness", f"n = {n}, one group 0.25 apart", runs, partial(_fairness, n, 0.25), apart)
+
+
+def _fairness(n: int, apart: float, rng: Rng) -> Said:
+    sizes = np.maximum(2, np.round(n / np.arange(1, GROUPS + 1) / np.sum(1 / np.arange(1, GROUPS + 1)))).astype(int)
+    chances = np.full(GROUPS, RATE)
+    chances[1] += apart
+    found = rng.binomial(sizes, chances)
+    groups = {str(at): (int(k), int(size)) for at, (k, size) in enumerate(zip(found, sizes, strict=True))}
+    word = judge_gaps(gaps({"rate": groups}), GAP)
+    rates = found / sizes
+    resampled = rng.binomial(sizes, rates, size=(400, GROUPS)) / sizes
+    return {
+        "fails": word == "fail",
+        "passes": word == "pass",
+        "naive: largest less smallest > 0.1": np.ptp(rates) > GAP,
+        "naive: its bootstrap interval excludes 0": np.quantile(np.ptp(resampled, axis=1), 0.025) > 0,
+    }
+
+
+def calibrations(quick: bool) -> Iterator[Row]:
+    """A perfect model; models whose error is as large as allowed; and one that is always very sure."""
+    runs = QUICK if quick else FULL // 2
+    for n in (100, 200, 500, 2000, 50_000):
+        perfect: Targets = dict.fromkeys(("fails", "Spiegelhalter < .01", "bootstrap < .01"), ("<=", 0.015))
+        if n == 50_000:
+            perfect["passes"] = (">=", 0.99)
+        made = partial(_calibration, partial(_beta, n))
+        yield from _rates("calibration", f"n = {n}, perfect", runs if n < 50_000 else runs // 5, made, perfect)
+    at_limit: Targets = {"fails": ("<=", 0.05), "passes": ("<=", 0.05)}
+    for n in (200, 1000, 5000):
+        for name, model in {"one way": _one_way, "overconfident": _overconfident}.items():
+            made = partial(_calibration, partial(model, n))
+            yield from _rates("calibration", f"n = {n}, off by the limit, {name}", runs, made, at_limit)
+    for n in (200, 1000):
+        made = partial(_calibration, partial(_very_sure, n))
+        yield from _rates("calibration", f"n = {n}, always 0.99, right 0.8", runs, made, {"fails": (">=", 0.99)})
+
+
+def _calibration(model: Callable[[Rng], tuple[Array, Array]], rng: Rng) -> Said:
+    said, truth = model(rng)
+    found = calibration(said, rng.random(said.size) < truth, seed=int(rng.integers(2**32)))
+    word = found.at_most(TOLERATED)
+    return {
+        "fails": word == "fail",
+        "passes": word == "pass",
+        "Spiegelhalter < .01": found.p_spiegelhalter < 0.01,
+        "bootstrap < .01": found.p_bootstrap < 0.01,
+        "naive: error as seen > 0.05": found.seen > TOLERATED,
+    }
+
+
+def _beta(n: int, rng: Rng) -> tuple[Array, Array]:
+    said = rng.beta(0.5, 0.5, n)
+    return said, said
+
+
+def _one_way(n: int, rng: Rng) -> tuple[Array, Array]:
+    said = rng.uniform(0.1, 0.9, n)
+    return said, said - TOLERATED
+
+
+def _overconfident(n: int, rng: Rng) -> tuple[Array, Array]:
+    """The mean distance to what comes true is the limit: 0.0499 for this slope, by integration."""
+    truth = rng.uniform(0.05, 0.95, n)
+    said = expit(1.317 * np.log(truth / (1 - truth)))
+    return said, truth
+
+
+def _very_sure(n: int, rng: Rng) -> tuple[Array, Array]:
+    return np.full(n, 0.99), np.full(n, 0.8)
+
+
+def bounds(quick: bool) -> Iterator[Row]:
+    """Lower and upper bound of each metric against its true value, at 5% a side."""
+    runs = QUICK // 2 if quick else FULL // 6
+    for metric in performance.NAMES:
+        truth = performance.value(metric, _sample(metric, 400_000, np.random.default_rng(1)))
+        exact = metric in {"accuracy", "f1", "balanced_accuracy", "roc_auc"}
+        allowed: Targets = dict.fromkeys(("lower bound wrong", "upper bound wrong"), ("<=", 0.06 if exact else 0.08))
+        for n in (100, 1000):
+            wrong = partial(_bounds, metric, n, truth)
+            yield from _rates("bounds", f"{metric}, n = {n}, {truth:.4g}", runs, wrong, allowed)
+    truth = performance.value("accuracy", _sample("accuracy", 400_000, np.random.default_rng(1)))
+    for entities in (50, 200):
+        wrong = partial(_of_entities, entities, truth)
+        allowed = dict.fromkeys(("lower bound wrong", "upper bound wrong"), ("<=", 0.08))
+        yield from _rates("bounds", f"accuracy, {entities} entities of 8 rows", runs, wrong, allowed)
+
+
+def _sample(metric: str, n: int, rng: Rng) -> Scored:
+    if performance.needs(metric) == "numbers":
+        truth = rng.gamma(2.0, 10.0, n)
+        return Scored(truth, 0.8 * truth + 4 + rng.standard_t(5, n) * 4)
+    truth = (rng.random(n) < 0.3).astype(float)
+    score = rng.normal(3 * truth - 2, 1.2)
+    share = expit(1.5 * score)
+    return Scored(truth, (share > 0.5).astype(float), ("no", "yes"), np.column_stack([1 - share, share]), 1)
+
+
+def _bounds(metric: str, n: int, truth: float, rng: Rng) -> Said:
+    found = performance.estimate(metric, _sample(metric, n, rng))
+    return {"lower bound wrong": found.lower > truth, "upper bound wrong": found.upper < truth}
+
+
+def _of_entities(entities: int, truth: float, rng: Rng) -> Said:
+    """Rows of an entity are right together: one draw for each half of them."""
+    one = _sample("accuracy", 2 * entities, rng)
+    rows = one.of(np.repeat(np.arange(2 * entities), 4))
+    clusters = np.repeat(np.arange(entities), 8)
+    found, naive = performance.estimate("accuracy", rows, clusters), performance.estimate("accuracy", rows)
+    return {
+        "lower bound wrong": found.lower > truth,
+        "upper bound wrong": found.upper < truth,
+        "naive: rows counted singly, lower wrong": naive.lower > truth,
+    }
+
+
+def real(quick: bool) -> Iterator[Row]:
+    """Honest models, and what is planted in them, by the checks themselves; each run is another split of the rows."""
+    runs = 3 if quick else 20
+    found: dict[tuple[str, str], Counter[str]] = {}
+    for data, planted, check, status in judged_models(runs, SEED):
+        found.setdefault((planted, f"{data}: {check}"), Counter())[status] += 1
+    for (planted, cell), counts in found.items():
+        target = ("<=", 0.0) if planted == "honest" else (">=", 0.95)
+        yield _row(f"real: {planted}: fails", cell, sum(counts.values()), counts["fail"], target, enough=True)
+
+
+RULES: dict[str, Callable[[bool], Iterator[Row]]] = {
+    "versions": versions,
+    "needed": rows_needed,
+    "fairness": fairness,
+    "calibration": calibrations,
+    "bounds": bounds,
+    "real": real,
+}
+
+
+def _rates(rule: str, cell: str, runs: int, run: Callable[[Rng], Said], targets: Targets) -> Iterator[Row]:
+    rng, counts = np.random.default_rng(SEED), Counter[str]()
+    for _ in range(runs):
+        counts.update({name: int(said) for name, said in run(rng).items()})
+    for name, count in counts.items():
+        yield _row(f"{rule}: {name}", cell, runs, count, targets.get(name), enough=runs > QUICK * 4)
+
+
+def _row(rule: str, cell: str, runs: int, count: int, target: tuple[str, float] | None, *, enough: bool) -> Row:
+    low, high = lower_bound(count, runs, 0.025), upper_bound(count, runs, 0.025)
+    missed = False
+    if target is not None:
+        sign, limit = target
+        seen = count / runs if enough else (low if sign == "<=" else high)
+        missed = seen > limit if sign == "<=" else seen < limit
+    shown = "" if target is None else f"{target[0]} {target[1]:.1%}"
+    return Row(rule, cell, runs, count, count / runs, (low, high), shown, missed)
+
+
+def _line(row: Row) -> str:
+    interval = f"[{row.interval[0]:.2%}, {row.interval[1]:.2%}]"
+    mark = "  MISSED" if row.missed else ""
+    return f"{row.rule:<52} {row.cell:<40} {row.runs:>6} {row.rate:>8.2%} {interval:>19} {row.target:>9}{mark}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
