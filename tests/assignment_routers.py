@@ -7,6 +7,7 @@ refuses. `Router` is the healthy one.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import random
 import unicodedata
 import zlib
@@ -15,14 +16,16 @@ from dataclasses import replace
 
 from pytest_mlready.checks import experiment_changes, experiment_config, experiments
 from pytest_mlready.finding import Finding, Status
+from pytest_mlready.measure.assignment import ids
 from pytest_mlready.measure.assignment.declared import Experiment, Variant
 from pytest_mlready.measure.assignment.functions import Assignment, Unassignable, Unit
 from pytest_mlready.measure.assignment.planned import Wanted, asked_again, planned
 from pytest_mlready.records import Assigned, Assignments, ExperimentDrill, Sample
-from pytest_mlready.settings import Settings
+from pytest_mlready.settings import Service, Settings
 from pytest_mlready.settings_experiments import Experiments
 
 NOW = 1.8e9
+Asked = Callable[[str, Unit], str | None]
 ROUTERS: dict[str, type[Router]] = {}
 DECLARED = (
     Experiment("checkout", (Variant("control", 0.9), Variant("boosted", 0.1)), "mlready-sha256-v1", "checkout"),
@@ -309,7 +312,7 @@ class OnlyTheFirstEightCharacters(Router):
 @broken
 class NumbersAreHashedAsNumbers(Router):
     def named(self, unit: Unit) -> bytes:
-        return repr(unit).encode() if isinstance(unit, int) else super().named(unit) + b"s"
+        return f"int:{unit}".encode() if isinstance(unit, int) else super().named(unit)
 
 
 @broken
@@ -353,16 +356,20 @@ class LittleEndian(Router):
 
 
 def judged(
-    router: Callable[[str, Unit], str | None],
-    other: Callable[[str, Unit], str | None],
+    router: Asked,
+    other: Asked,
     declared: Sequence[Experiment] = DECLARED,
     seed: str = "7:ids",
     sampled: Sequence[Sample] = (),
 ) -> dict[str, Finding]:
     """What the checks say of a router, and of another process of it."""
-    settings = Settings(service=None, experiments=Experiments(declared=tuple(declared)))  # type: ignore[arg-type]
+    settings = Settings(Service(), experiments=Experiments(tuple(declared)))
     assignments = Assignments(_ask(router, planned(declared, seed)), tuple(sampled), asked_at=NOW)
-    drill = ExperimentDrill(_ask(other, asked_again(declared, seed)))
+    return judge(settings, assignments, ExperimentDrill(_ask(other, asked_again(declared, seed))))
+
+
+def judge(settings: Settings, assignments: Assignments, drill: ExperimentDrill) -> dict[str, Finding]:
+    """The checks of who is in which variant."""
     return {
         "split": experiments.split(assignments, settings),
         "sticky": experiments.sticky(assignments),
@@ -375,11 +382,30 @@ def judged(
     }
 
 
+def undeclared(declared: Sequence[Experiment]) -> tuple[Experiment, ...]:
+    """The same experiments, of whose function nothing is known."""
+    return tuple(replace(one, function=None, salt="", total=one.total) for one in declared)
+
+
+def sampled(router: Asked, declared: Sequence[Experiment], requests: int, seed: int) -> tuple[Sample, ...]:
+    """As many users as these requests ask for, the same for each experiment; a kind of ids takes its part."""
+    each = requests // (len(declared) * len(ids.SAMPLED))
+    found = []
+    for kind in ids.SAMPLED:
+        units = tuple(itertools.islice(ids.sampled(kind, random.Random(f"{seed}{kind}")), each))
+        for one in declared:
+            told = [router(one.name, unit) for unit in units]
+            names = tuple(dict.fromkeys(name for name in told if name is not None))
+            places = tuple(-1 if name is None else names.index(name) for name in told)
+            found.append(Sample(one.name, kind, names, units, places))
+    return tuple(found)
+
+
 def red(findings: Mapping[str, Finding]) -> set[str]:
     """The checks that failed."""
     return {name for name, one in findings.items() if one.status is Status.FAIL}
 
 
-def _ask(router: Callable[[str, Unit], str | None], wanted: Sequence[Wanted]) -> tuple[Assigned, ...]:
+def _ask(router: Asked, wanted: Sequence[Wanted]) -> tuple[Assigned, ...]:
     told = [(name, kind, unit, router(name, unit)) for name, kind, unit in wanted]
     return tuple(Assigned(name, unit, kind, variant, "200" if variant else "422") for name, kind, unit, variant in told)
