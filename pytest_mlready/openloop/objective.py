@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,7 +57,8 @@ def judged(run: LoadRun, plan: Plan, objective: Objective, alpha: float = ALPHA)
     line = (
         f"{run.scenario}: {worst.upper()} at {run.rate:g} req/s: "
         f"p99 {1000 * latency.quantile_s:.1f} ms [{low:.1f}, {high:.1f}], limit {1000 * objective.p99_s:g} ms ({word}: "
-        f"{latency.reason}); errors {failures} of {offered}, {objective.error_rate:.2%} allowed ({errors.verdict}); "
+        f"{latency.reason}); errors {failures} of {offered}{_kinds(run, plan)}, {objective.error_rate:.2%} allowed "
+        f"({errors.verdict}); "
         f"a stall of {1000 * latency.unseen_stall_s:.0f} ms could have gone unseen"
         + _longer(run.duration_s, latency, errors)
         + (f"; the generator had trouble of its own: {trouble}" if trouble else "")
@@ -75,6 +77,15 @@ def _longer(duration_s: float, latency: SloVerdict, errors: RateVerdict) -> str:
     if len(seconds) < len(needed):
         return "; too close to the limit for a longer one to tell"
     return f"; {math.ceil(max(seconds))} s of the same would tell" if seconds else ""
+
+
+def _kinds(run: LoadRun, plan: Plan) -> str:
+    """The most frequent kinds of failure: statuses that were not expected, and words where no whole answer came."""
+    found: Counter[str] = Counter()
+    for one, kind in zip(run.classes, plan.classes, strict=True):
+        found.update({status: n for status, n in one.statuses.items() if int(status) // 100 not in kind.expected})
+        found.update(one.failures)
+    return f" ({', '.join(f'{n} {what}' for what, n in found.most_common(3))})" if found else ""
 
 
 def _failures(run: LoadRun, index: int, expected: tuple[int, ...]) -> int:

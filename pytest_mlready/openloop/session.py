@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import gevent
@@ -58,6 +60,8 @@ class Session:
             runner.register_message(_SHARE, self._take_share)
             runner.register_message(_DONE, self._hear_done)
             return
+        if environment.web_ui is None:
+            _refuse(one.objection(options) for one in environment.user_classes)
         environment.events.test_start.add_listener(self._start)
         workers = 1
         if isinstance(runner, MasterRunner):
@@ -165,6 +169,13 @@ class Session:
     def _print_verdicts(self) -> None:
         for line in [*(line for one in self._verdicts() for line in one.lines), *self._problems]:
             print(line, flush=True)
+
+
+def _refuse(objections: Iterable[str]) -> None:
+    """End as a wrong option does, if there is any objection."""
+    for objection in filter(None, objections):
+        print(f"locust: error: {objection}", file=sys.stderr)
+        raise SystemExit(2)
 
 
 events.init.add_listener(begin)  # type: ignore[no-untyped-call]

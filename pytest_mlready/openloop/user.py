@@ -57,8 +57,18 @@ class OpenLoopUser(User):
             _header, *rows = csv.reader(file)
         return [[float(value) for value in row] for row in rows]
 
+    @classmethod
+    def objection(cls, options: Any) -> str:
+        """Which option of the command line this scenario would not follow, and why; nothing where there is none."""
+        given = [name for name, value in (("--trace", options.trace), ("--rate-to", options.rate_to)) if value]
+        if cls.stages is OpenLoopUser.stages or not given:
+            return ""
+        return f"argument {given[0]}: {cls.__name__} has a shape of its own; name scenarios without one, such as Steady"
+
     def plan(self, share: tuple[int, int] = (0, 1)) -> Plan:
-        """The whole run, or this process's share of it."""
+        """The whole run, or this process's share of it. Raises ValueError where an option would go unused."""
+        if objection := self.objection(self.options):
+            raise ValueError(objection)
         options, stages = self.options, self.stages()
         return Plan(
             url=self.environment.host or self.host or DEFAULT_HOST,

@@ -14,9 +14,8 @@ import pytest
 
 from pytest_mlready.openloop.document import read
 from pytest_mlready.openloop.sweep_document import read_sweep
-from tests.real.loadtests.conftest import Server
+from tests.real.loadtests.conftest import ROOT, Server, locust
 
-ROOT = Path(__file__).parents[3]
 ONCE = ("--headless", "--only-summary", "--slo-error-rate", "0.1")
 SHORT = (*ONCE, "--rate", "300", "--duration", "2")
 LENIENT = ("--slo-p99-ms", "60000")
@@ -44,14 +43,6 @@ for words in json.loads(sys.argv[1]):
     with contextlib.suppress(SystemExit):
         get_parser().parse_args(words)
 """
-
-
-def locust(url: str, tmp_path: Path, *words: str) -> tuple[int, str]:
-    command = [sys.executable, "-m", "locust", *words, "--host", url]
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("LOCUST_")}
-    environment = {**kept, "PYTHONPATH": str(ROOT), "HOME": str(tmp_path)}
-    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment, timeout=120)
-    return done.returncode, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize(
@@ -186,6 +177,23 @@ def test_every_option_refuses_a_wrong_value_by_name(tmp_path: Path) -> None:
     assert len(lines) == len(words)
     for line, (*_, last) in zip(lines, words, strict=True):
         assert f"error: argument {last.partition('=')[0]}: " in line
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--rate", "10/s"), "argument --rate: must be a number above 0, not '10/s'"),
+        (("--trace", "trace.txt"), "argument --trace: Soak has a shape of its own; name scenarios without one"),
+        (("Stairs", "--rate-to", "50"), "argument --rate-to: Stairs has a shape of its own; name scenarios"),
+    ],
+    ids=["unknown syntax of a rate", "trace for all scenarios", "ramp of stairs"],
+)  # fmt: skip
+def test_an_option_that_would_not_be_followed_is_refused(tmp_path: Path, words: tuple[str, ...], said: str) -> None:
+    (tmp_path / "trace.txt").write_text("0\n1\n2\n")
+    code, output = locust("http://127.0.0.1:9", tmp_path, "-f", str(ROOT / "loadtests"), *ONCE, *words)
+    assert code == 2
+    assert f"error: {said}" in output
+    assert "Traceback" not in output
 
 
 def test_what_must_be_refused_is_no_error(server: Server, tmp_path: Path) -> None:

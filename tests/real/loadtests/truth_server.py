@@ -2,17 +2,21 @@
 
 Modes: `fast`; `stall` (freezes 300 ms every 2 s); `slow` (100 ms each); `lock` (20 ms each, one at a time); `never`
 (no answer); `count` (closes each connection after 5 answers, without saying so); `idle` (closes connections that are
-idle for 50 ms); `errors` (500).
+idle for 50 ms); `errors` (500); `close` (takes each request and closes); `noise` (answers what is no HTTP); `tls` (as
+`fast`, with the certificate localhost.pem, which nobody has signed).
 """
 
 from __future__ import annotations
 
 import contextlib
 import socket
+import ssl
 import sys
 import threading
 import time
+from pathlib import Path
 
+CERTIFICATE = Path(__file__).with_name("localhost.pem")
 PERIOD_S, FREEZE_S, SLOW_S, IDLE_S = 2.0, 0.3, 0.1, 0.05
 LOCK, LOCKED_S = threading.Lock(), 0.02
 GOOD = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -34,6 +38,8 @@ def answer(mode: str, head: bytes, body: bytes, began: float) -> bytes:
         time.sleep(60)
     elif mode == "errors":
         return ERROR
+    elif mode == "noise":
+        return b"SSH-2.0-OpenSSH_9.2\r\n"
     commas = 29 + (b'"user_id"' in body)
     valid = head.startswith(b"GET") or b'"instances"' in body or body.count(b",") == commas
     return GOOD if valid else BAD
@@ -43,7 +49,7 @@ def serve(connection: socket.socket, mode: str, began: float) -> None:
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     connection.settimeout(IDLE_S if mode == "idle" else None)
     pending, served = b"", 0
-    with connection, contextlib.suppress(OSError):
+    with contextlib.suppress(OSError), _secured(connection, mode) as connection:
         while data := connection.recv(65_536):
             pending += data
             while b"\r\n\r\n" in pending:
@@ -52,11 +58,21 @@ def serve(connection: socket.socket, mode: str, began: float) -> None:
                 length = int(lengths[0].split(b":")[1]) if lengths else 0
                 if len(rest) < length:
                     break
+                if mode == "close":
+                    return
                 pending = rest[length:]
                 connection.sendall(answer(mode, head, rest[:length], began))
                 served += 1
                 if mode == "count" and served == 5:
                     return
+
+
+def _secured(connection: socket.socket, mode: str) -> socket.socket:
+    if mode != "tls":
+        return connection
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(CERTIFICATE)
+    return context.wrap_socket(connection, server_side=True)
 
 
 def main(mode: str) -> None:
