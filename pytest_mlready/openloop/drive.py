@@ -35,35 +35,55 @@ class Dropped(Exception):
     """A request that could not be sent: every connection taken and the backlog full."""
 
 
+class Interrupted(gevent.GreenletExit):  # type: ignore[misc]
+    """The load was ended before its schedule; `run` is what came of it until then."""
+
+    def __init__(self, run: LoadRun) -> None:
+        super().__init__("interrupted")
+        self.run = run
+
+
 def drive(plan: Plan, report: Report | None = None, progress: Progress | None = None) -> LoadRun:
     """Send what `plan` says and return what came of it. Runs in a greenlet; the service may answer or not.
 
     `report` hears of every recorded request, `progress` of the totals once a second.
+
+    Raises:
+        Interrupted: the greenlet was killed while it sent the schedule.
     """
     origins = [Origin.of(url) for url in plan.urls]
     executor = Executor(lambda: Connections(origins, plan.timeout_s, plan.max_body), plan.pool, plan.backlog)
+    # Made before the warm-up: a long schedule takes seconds, in which a server may close what was opened.
+    traffic = _Traffic(plan, schedule(plan), report)
     try:
         _Traffic(plan, warmup(plan), None).run(executor)
         executor.most_in_flight = 0
         gc.collect()
         gc.freeze()
-        return _measured(plan, executor, report, progress)
+        return _measured(plan, traffic, executor, progress)
     finally:
         executor.close()
         gc.unfreeze()
 
 
-def _measured(plan: Plan, executor: Executor[Connections], report: Report | None, progress: Progress | None) -> LoadRun:
-    traffic = _Traffic(plan, schedule(plan), report)
+def _measured(plan: Plan, traffic: _Traffic, executor: Executor[Connections], progress: Progress | None) -> LoadRun:
     started_at, cpu = time.time() + _LEAD_S, _cpu_s()
     ticker = gevent.spawn(_tick, traffic, progress) if progress else None
+
+    def result() -> LoadRun:
+        wall_s = time.monotonic() - traffic.start
+        return traffic.recording.load_run(plan, started_at, _cpu_s() - cpu, wall_s, executor.most_in_flight)
+
     try:
         traffic.run(executor)
+        return result()
+    except gevent.GreenletExit:
+        executor.close()
+        traffic.recording.cut()
+        raise Interrupted(result()) from None
     finally:
         if ticker is not None:
             ticker.kill()
-    wall_s = time.monotonic() - traffic.start
-    return traffic.recording.load_run(plan, started_at, _cpu_s() - cpu, wall_s, executor.most_in_flight)
 
 
 @dataclass(frozen=True)
@@ -80,7 +100,7 @@ class _Traffic:
     def __init__(self, plan: Plan, arrivals: Schedule, report: Report | None) -> None:
         self.start = math.inf
         self.due_s = array("d", arrivals.due_s.tobytes())
-        self.recording = Recording(arrivals, [kind.name for kind in plan.classes])
+        self.recording = Recording(arrivals, [kind.name for kind in plan.classes], plan.share[1])
         self._messages = [
             [_message(kind, one, Origin.of(kind.url or plan.url)) for one in kind.requests] for kind in plan.classes
         ]

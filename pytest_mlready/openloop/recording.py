@@ -18,7 +18,10 @@ from pytest_mlready.openloop.schedule import Schedule
 from pytest_mlready.records import Generator, LoadRun, RequestClass
 
 MAX_RAW = 2_000_000
-"""Requests whose own times are kept; those beyond are in the histograms and counts only."""
+"""Requests of a run whose own times are kept, over all its processes: of a longer one each second, third or n-th.
+
+All of them are in the counts and histograms.
+"""
 
 NO_ANSWER = 0
 DROPPED = -1
@@ -28,13 +31,14 @@ _PENDING = -2
 class Recording:
     """Times are seconds since the schedule's start. One request is reported once: answered, failed or dropped."""
 
-    def __init__(self, schedule: Schedule, names: Sequence[str]) -> None:
+    def __init__(self, schedule: Schedule, names: Sequence[str], processes: int = 1) -> None:
         self.sent = self.completed = self.failures = 0
         self._names = names
         self._kinds = array("h", schedule.kind.tobytes())
         self._due = array("d", schedule.due_s.tobytes())
         self._stages = schedule.stage
-        size = min(len(schedule), MAX_RAW)
+        self._every = max(1, -(-len(schedule) * processes // MAX_RAW))
+        size = -(-len(schedule) // self._every)
         self._sent_s = array("d", [math.inf]) * size
         self._done_s = array("d", [math.inf]) * size
         self._status = array("h", [_PENDING]) * size
@@ -52,10 +56,10 @@ class Recording:
         self.completed += 1
         self.failures += not success
         self._statuses[kind][status] += 1
-        if index < MAX_RAW:
-            self._keep(index, sent_s, done_s, status)
-        else:
+        if index % self._every:
             self._count(kind, index, sent_s, done_s)
+        else:
+            self._keep(index, sent_s, done_s, status)
 
     def failed(self, index: int, sent_s: float, done_s: float, word: str) -> None:
         """No whole answer came. A deadline missed is a lower bound of the latency and counts in the histograms."""
@@ -69,14 +73,21 @@ class Recording:
 
     def waits(self, index: int) -> None:
         """It is due and every place is taken: the service holds them all, and it goes late for no fault of ours."""
-        if index < MAX_RAW:
-            self._queued[index] = 1
+        if not index % self._every:
+            self._queued[index // self._every] = 1
 
     def dropped(self, index: int) -> None:
         """It was never sent: no place, and no room to wait."""
         self._dropped[self._kinds[index]] += 1
         self.failures += 1
         self._keep(index, math.inf, math.inf, DROPPED)
+
+    def cut(self) -> None:
+        """The run ends before its schedule: all that has not been reported counts as dropped."""
+        for kind, offered in enumerate(np.bincount(self._kinds, minlength=len(self._names)).tolist()):
+            self._dropped[kind] = offered - sum(self._statuses[kind].values()) - sum(self._words[kind].values())
+        status = np.frombuffer(self._status, dtype=np.int16)
+        status[status == _PENDING] = DROPPED
 
     def load_run(self, plan: Plan, started_at: float, cpu_s: float, wall_s: float, connections: int) -> LoadRun:
         """Everything as one document."""
@@ -96,10 +107,11 @@ class Recording:
         )
 
     def _keep(self, index: int, sent_s: float, done_s: float, status: int) -> None:
-        if index < MAX_RAW:
-            self._sent_s[index] = sent_s
-            self._done_s[index] = done_s
-            self._status[index] = status
+        slot, between = divmod(index, self._every)
+        if not between:
+            self._sent_s[slot] = sent_s
+            self._done_s[slot] = done_s
+            self._status[slot] = status
 
     def _count(self, kind: int, index: int, sent_s: float, done_s: float) -> None:
         self._response[kind].record(done_s - self._due[index])
@@ -128,14 +140,13 @@ class Recording:
         )
 
     def _series(self) -> dict[str, NDArray[Any]]:
-        size = len(self._status)
-        intended = np.array(self._due[:size])
+        intended = np.array(self._due)[:: self._every]
         sent, done = np.array(self._sent_s), np.array(self._done_s)
         with np.errstate(invalid="ignore"):
             service = np.where(np.isfinite(sent), done - sent, np.inf)
         return {
-            "class": np.array(self._kinds[:size], dtype=np.int16),
-            "stage": self._stages[:size],
+            "class": np.array(self._kinds, dtype=np.int16)[:: self._every],
+            "stage": self._stages[:: self._every],
             "intended_s": intended,
             "sent_s": sent,
             "response_s": done - intended,

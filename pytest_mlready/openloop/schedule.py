@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pytest_mlready.openloop.plan import Arrivals, Kind, Plan, Stage, ramp
+
+BLOCK = 1_000_000
+"""Arrivals, about, that are computed at once."""
 
 
 @dataclass(frozen=True)
@@ -28,12 +31,21 @@ def schedule(plan: Plan) -> Schedule:
     """This process's share of the plan's schedule.
 
     Every process computes the whole schedule from the one seed and keeps its own arrivals, so that the union over
-    the shares is the schedule a single process would send.
+    the shares is the schedule a single process would send. It does so block by block: what all of many processes send
+    need not fit into the memory of one.
     """
     if plan.trace:
         return _shared(plan, np.array(plan.trace), plan.stage_classes, stream=2)
-    due = due_times(plan.stages, plan.arrivals, np.random.default_rng([plan.seed, 1]))
-    return _shared(plan, due, plan.stage_classes, stream=2)
+    parts: list[Schedule] = []
+    before = 0
+    total = float(_expected(plan.stages).sum())
+    for block, begin in enumerate(np.arange(0.0, total, BLOCK).tolist()):
+        rng = np.random.default_rng([plan.seed, 1, block])
+        due = due_times(plan.stages, plan.arrivals, rng, (begin, min(begin + BLOCK, total)))
+        parts.append(_shared(plan, due, plan.stage_classes, stream=2, block=block, before=before))
+        before += len(due)
+    joined = {one.name: np.concatenate([getattr(part, one.name) for part in parts]) for one in fields(Schedule)}
+    return Schedule(**joined)
 
 
 def warmup(plan: Plan) -> Schedule:
@@ -44,20 +56,27 @@ def warmup(plan: Plan) -> Schedule:
     return _shared(plan, due_times(stages, "constant", np.random.default_rng(plan.seed)), (), stream=3)
 
 
-def due_times(stages: tuple[Stage, ...], arrivals: Arrivals, rng: np.random.Generator) -> NDArray[np.float64]:
+def due_times(
+    stages: tuple[Stage, ...],
+    arrivals: Arrivals,
+    rng: np.random.Generator,
+    between: tuple[float, float] | None = None,
+) -> NDArray[np.float64]:
     """Arrival times, in seconds, of a process whose rate is piecewise linear.
+
+    Only those `between` two values of the cumulative rate, the first of them a whole number, if they are given.
 
     Unit-rate arrivals are mapped through the inverse of the cumulative rate (time change: Cinlar, Introduction to
     Stochastic Processes, 1975, 4.7), so that a stage boundary neither loses nor doubles an arrival. Constant arrivals
     are those where the cumulative rate is a whole number: the first at 0, as many as it reaches.
     """
     first, last, lengths = np.array([ramp(stage) for stage in stages]).T
-    expected = (first + last) / 2 * lengths
-    total = float(expected.sum())
+    expected = _expected(stages)
+    begin, end = between or (0.0, float(expected.sum()))
     if arrivals == "constant":
-        unit = np.arange(np.ceil(total - 1e-9))
+        unit = np.arange(begin, np.ceil(end - 1e-9))
     else:
-        unit = np.sort(rng.uniform(0.0, total, rng.poisson(total)))
+        unit = np.sort(rng.uniform(begin, end, rng.poisson(end - begin)))
     edges = np.concatenate([[0.0], np.cumsum(expected)])
     begins = np.concatenate([[0.0], np.cumsum(lengths)])
     at = np.minimum(np.searchsorted(edges, unit, side="right") - 1, len(stages) - 1)
@@ -65,6 +84,13 @@ def due_times(stages: tuple[Stage, ...], arrivals: Arrivals, rng: np.random.Gene
     # Rounding could put two arrivals a hair's breadth apart in the wrong order.
     due: NDArray[np.float64] = np.maximum.accumulate(begins[at] + since)
     return due
+
+
+def _expected(stages: tuple[Stage, ...]) -> NDArray[np.float64]:
+    """How many arrivals each stage has in the mean."""
+    first, last, lengths = np.array([ramp(stage) for stage in stages]).T
+    expected: NDArray[np.float64] = (first + last) / 2 * lengths
+    return expected
 
 
 def _inverse(
@@ -80,9 +106,19 @@ def _inverse(
     return np.minimum(since, lengths)
 
 
-def _shared(plan: Plan, due: NDArray[np.float64], sent: Sequence[Collection[str]], stream: int) -> Schedule:
-    """This process's share of all arrivals; `sent` names the classes of each stage, all where it is empty."""
-    rng = np.random.default_rng([plan.seed, stream])
+def _shared(
+    plan: Plan,
+    due: NDArray[np.float64],
+    sent: Sequence[Collection[str]],
+    stream: int,
+    block: int = 0,
+    before: int = 0,
+) -> Schedule:
+    """This process's share of a block of arrivals, `before` which there were others.
+
+    `sent` names the classes of each stage, all where it is empty.
+    """
+    rng = np.random.default_rng([plan.seed, stream, block])
     ends = np.cumsum([seconds for *_, seconds in plan.stages])[:-1]
     stages = np.searchsorted(ends, due, side="right").astype(np.int16)
     kinds = _drawn(plan.classes, sent, stages, rng)
@@ -90,7 +126,8 @@ def _shared(plan: Plan, due: NDArray[np.float64], sent: Sequence[Collection[str]
     for index, kind in enumerate(plan.classes):
         mine = kinds == index
         requests[mine] = _cycled(kind, int(mine.sum()), rng)
-    first, step = plan.share
+    index, step = plan.share
+    first = (index - before) % step
     return Schedule(due[first::step], stages[first::step], kinds[first::step], requests[first::step])
 
 

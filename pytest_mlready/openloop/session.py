@@ -13,6 +13,7 @@ from locust import events
 from locust.runners import MasterRunner, WorkerRunner
 
 from pytest_mlready.openloop.dispatch import OneOfEach
+from pytest_mlready.openloop.drive import Interrupted
 from pytest_mlready.openloop.hosted import reporter
 from pytest_mlready.openloop.stages import Verdict
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 _SHARE = "openloop_share"
 _RESULT = "openloop_result"
 _DONE = "openloop_done"
+_CUT = "openloop_cut"
 _PATIENCE_S = 15.0
 
 
@@ -48,6 +50,7 @@ class Session:
         self._turn = Semaphore(1)
         self._share = (0, 1)
         self._running = 0
+        self._performing: list[gevent.Greenlet] = []
         self._expected = 0
         self._results: dict[str, list[Any]] = {}
         self._done: dict[str, Event] = {}
@@ -59,9 +62,11 @@ class Session:
         if isinstance(runner, WorkerRunner):
             runner.register_message(_SHARE, self._take_share)
             runner.register_message(_DONE, self._hear_done)
+            runner.register_message(_CUT, self._cut)
             return
         if environment.web_ui is None:
             _refuse(one.objection(options) for one in environment.user_classes)
+        environment.events.quitting.add_listener(self._quitting)
         environment.events.test_start.add_listener(self._start)
         workers = 1
         if isinstance(runner, MasterRunner):
@@ -77,25 +82,35 @@ class Session:
     def perform(self, user: OpenLoopUser) -> None:
         """Drive one scenario when its turn comes; what goes wrong ends the run, instead of Locust's trying again."""
         self._running += 1
+        self._performing.append(gevent.getcurrent())
         name, result, problem = type(user).__name__, None, ""
-        with self._turn:
-            try:
+        try:
+            with self._turn:
                 if user.alone and self._share[0] > 0:
                     self._done_by_another(name).wait(user.longest_s)
                 else:
                     result = user.conduct(self._share, reporter(self._environment))
-            except Exception as error:
-                problem = f"{name}: {type(error).__name__}: {error}"
+        except gevent.GreenletExit as cut:
+            # Of a schedule that was cut short there is a result, but not of a search.
+            self._hand_in(user, cut.run if isinstance(cut, Interrupted) and not user.alone else None, "")
+            raise
+        except Exception as error:
+            problem = f"{name}: {type(error).__name__}: {error}"
         self._running -= 1
+        self._hand_in(user, result, problem)
+        if not self._running and not isinstance(self._environment.runner, WorkerRunner):
+            self._end()
+        Event().wait()
+
+    def _hand_in(self, user: OpenLoopUser, result: Any, problem: str) -> None:
+        """Keep what came of a scenario; a worker sends it to the master."""
+        name = type(user).__name__
         if isinstance(self._environment.runner, WorkerRunner):
             plain, arrays = user.packed(result) if result is not None else (b"", b"")
             data = {"name": name, "plain": plain, "arrays": arrays, "problem": problem}
             self._environment.runner.send_message(_RESULT, data)
         else:
             self._keep(name, result, problem)
-            if not self._running:
-                self._end()
-        Event().wait()
 
     def _take_share(self, msg: Any, **_: Any) -> None:
         self._share = (msg.data["index"], msg.data["count"])
@@ -106,6 +121,9 @@ class Session:
 
     def _done_by_another(self, name: str) -> Event:
         return self._done.setdefault(name, Event())
+
+    def _cut(self, **_: Any) -> None:
+        gevent.killall(self._performing, block=False)
 
     def _start(self, **_: Any) -> None:
         """Before each run: with the web page there may be several."""
@@ -137,7 +155,7 @@ class Session:
         if user.alone:
             self._environment.runner.send_message(_DONE, {"name": data["name"]})
         self._expected -= 1
-        if self._expected == 0:
+        if self._expected == 0 and not self._ended:
             self._end()
 
     def _keep(self, name: str, result: Any, problem: str) -> None:
@@ -161,6 +179,22 @@ class Session:
         users = [(one(self._environment), self._results.get(one.__name__)) for one in self._environment.user_classes]
         return [user.conclude(results) for user, results in users if results]
 
+    def _quitting(self, **_: Any) -> None:
+        """Locust ends, and decides on its exit code: by us, or by somebody's Ctrl-C, --run-time or SIGTERM."""
+        if not self._ended and (self._running or self._expected):
+            self._ended = True
+            self._problems.append("interrupted before the end of the schedule")
+            self._environment.process_exit_code = 1
+            self._await_workers()
+
+    def _await_workers(self) -> None:
+        """Have the workers end their scenarios, and wait for what they hand in: Locust itself waits half a second."""
+        if self._expected:
+            self._environment.runner.send_message(_CUT)
+            with gevent.Timeout(_PATIENCE_S, exception=False):
+                while self._expected:
+                    gevent.sleep(0.05)
+
     def _quit(self, **_: Any) -> None:
         """Locust has printed its tables: the verdicts come last. With the web page they stand there already."""
         if self._environment.web_ui is None and not isinstance(self._environment.runner, WorkerRunner):
@@ -173,7 +207,7 @@ class Session:
 
 def _refuse(objections: Iterable[str]) -> None:
     """End as a wrong option does, if there is any objection."""
-    for objection in filter(None, objections):
+    for objection in sorted(filter(None, objections)):
         print(f"locust: error: {objection}", file=sys.stderr)
         raise SystemExit(2)
 

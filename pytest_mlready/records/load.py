@@ -67,10 +67,11 @@ class LoadRun:
     """The result document of an open-loop run, one per scenario.
 
     `rate` is the offered arrival rate in requests a second, `duration_s` the schedule's length. `series` holds one
-    array per column over all requests in order of intended time: `class` (index into `classes`), `stage` (of the
-    schedule, from 0), `intended_s` and `sent_s` (seconds since the schedule's start), `response_s` (from intended),
-    `service_s` (from sent), `status` (HTTP status; 0 no whole answer; -1 dropped, never sent), `queued` (whether it
-    waited for a connection). `used` is what the service used meanwhile, empty where it is not ours to look at.
+    array per column over all requests, or each n-th of millions, in order of intended time: `class` (index into
+    `classes`), `stage` (of the schedule, from 0), `intended_s` and `sent_s` (seconds since the schedule's start),
+    `response_s` (from intended), `service_s` (from sent), `status` (HTTP status; 0 no whole answer; -1 dropped, never
+    sent), `queued` (whether it waited for a connection). `used` is what the service used meanwhile, empty where it is
+    not ours to look at.
     """
 
     scenario: str

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 
 from pytest_mlready.openloop.document import read
 from pytest_mlready.openloop.sweep_document import read_sweep
-from tests.real.loadtests.conftest import ROOT, Server, locust
+from tests.real.loadtests.conftest import ROOT, Server, environment, locust
 
 ONCE = ("--headless", "--only-summary", "--slo-error-rate", "0.1")
 SHORT = (*ONCE, "--rate", "300", "--duration", "2")
@@ -225,3 +226,37 @@ def test_a_scenario_that_cannot_start_ends_with_its_reason(server: Server, tmp_p
     code, output = locust(server("fast"), tmp_path, *words)
     assert code == 1, output
     assert "Steady: FileNotFoundError" in output
+
+
+@pytest.mark.parametrize("processes", [(), ("--processes", "2")], ids=["one process", "two processes"])
+def test_of_a_run_that_is_interrupted_what_came_is_kept(
+    server: Server, tmp_path: Path, processes: tuple[str, ...]
+) -> None:
+    words = ("-f", str(ROOT / "loadtests"), "Steady", "--headless", "--rate", "100", "--duration", "100", *processes)
+    command = [sys.executable, "-m", "locust", *words, "--host", server("fast"), "--result", "result"]
+    with subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        cwd=tmp_path,
+        env=environment(tmp_path),
+        text=True,
+        preexec_fn=_heed_interrupts,
+    ) as process:
+        assert process.stdout is not None
+        next(line for line in process.stdout if re.match(r"POST +predict +[1-9]", line))
+        process.send_signal(signal.SIGINT)
+        output = process.stdout.read()
+        assert process.wait(60) == 1
+    (predict,) = read(tmp_path / "result" / "steady").classes
+    assert predict.offered == pytest.approx(10_000, rel=0.05)
+    assert predict.statuses.keys() == {"200"}
+    assert predict.dropped == predict.offered - predict.completed > 0
+    assert re.search(r"steady: INCONCLUSIVE: \d+ of \d+ requests were never sent", output), output
+    assert "interrupted before the end of the schedule" in output
+    assert "Traceback" not in output
+
+
+def _heed_interrupts() -> None:
+    """What runs in a shell's background ignores them, and so would its children."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pytest_mlready.openloop import recording as recording_module
 from pytest_mlready.openloop.document import ARRAYS_NAME, JSON_NAME, read, write
 from pytest_mlready.openloop.hdr import Histogram
 from pytest_mlready.openloop.merge import merged
@@ -33,7 +34,7 @@ PLAN = Plan(
 
 def run_of(plan: Plan, seed: int) -> LoadRun:
     rng, arrivals = np.random.default_rng(seed), schedule(plan)
-    recording = Recording(arrivals, [kind.name for kind in plan.classes])
+    recording = Recording(arrivals, [kind.name for kind in plan.classes], plan.share[1])
     for index, due in enumerate(arrivals.due_s.tolist()):
         sent, done = due + 0.001, due + 0.002 + rng.exponential(0.01)
         if index % 50 == 7:
@@ -99,6 +100,20 @@ def test_a_damaged_document_is_refused(tmp_path: Path, name: str, damage: bytes)
     (tmp_path / name).write_bytes(damage)
     with pytest.raises(ValueError, match=r".+"):
         read(tmp_path)
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_of_a_long_run_the_times_of_each_nth_request_are_kept_and_all_are_counted(
+    monkeypatch: pytest.MonkeyPatch, count: int
+) -> None:
+    whole = [run_of(replace(PLAN, share=(index, count)), 1) for index in range(count)]
+    monkeypatch.setattr(recording_module, "MAX_RAW", 400)
+    thinned = [run_of(replace(PLAN, share=(index, count)), 1) for index in range(count)]
+    assert 300 < len(merged(thinned).series["status"]) <= 400 + count
+    for one, all_of_it in zip(thinned, whole, strict=True):
+        assert one.classes == all_of_it.classes
+        for name, values in one.series.items():
+            assert np.array_equal(values, all_of_it.series[name][::3])
 
 
 def test_a_recording_counts_every_request_once() -> None:

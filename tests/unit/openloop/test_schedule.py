@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from pytest_mlready.openloop import schedule as module
 from pytest_mlready.openloop.plan import Kind, Plan, Request
 from pytest_mlready.openloop.schedule import due_times, schedule, warmup
 
@@ -69,6 +70,22 @@ def test_shares_together_are_the_whole_schedule(count: int, changes: dict[str, o
         for index, part in enumerate(parts):
             joined[index::count] = getattr(part, name)
         assert np.array_equal(joined, getattr(whole, name))
+
+
+@pytest.mark.parametrize("changes", [{}, RAMP, {"arrivals": "constant"}], ids=["flat", "ramp", "constant"])
+def test_a_schedule_made_in_blocks_is_one_schedule(monkeypatch: pytest.MonkeyPatch, changes: dict[str, object]) -> None:
+    at_once = schedule(plan_of(**changes))
+    monkeypatch.setattr(module, "BLOCK", 64)
+    whole = schedule(plan_of(**changes))
+    assert (np.diff(whole.due_s) >= 0).all()
+    assert len(whole) == pytest.approx(len(at_once), rel=0.1)
+    if changes.get("arrivals") == "constant":
+        assert np.array_equal(whole.due_s, at_once.due_s)
+    assert np.bincount(whole.kind) / len(whole) == pytest.approx([0.75, 0.25], abs=0.05)
+    parts = [schedule(plan_of(**changes, share=(index, 3))) for index in range(3)]
+    for index, part in enumerate(parts):
+        assert np.array_equal(part.due_s, whole.due_s[index::3])
+        assert np.array_equal(part.request, whole.request[index::3])
 
 
 def test_each_stage_sends_the_classes_that_it_names() -> None:
