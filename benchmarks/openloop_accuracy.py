@@ -4,8 +4,9 @@ Servers of known latency on one core, the generator on another. Our p95, p99, p9
 Poisson arrivals, must be within 2% or 0.5 ms of the truth: what the server imposed on the very requests of that run, as
 `truth_servers.py` says. A run that the generator itself calls late or starved says nothing and is made again, up to
 three times in all. On the server that freezes, Locust's own pacing runs beside it, and hey, h2load and autocannon where
-they are installed (Debian's packages hey and nghttp2-client, npm's autocannon): their truth is the law's, and ours too
-where the two are compared. Locust's error at the p99 must be five times ours, or more. Exit 1 if a target is missed.
+they are installed (Debian's packages hey and nghttp2-client, npm's autocannon): their truth is the law's. Locust's
+error at the p99 must be five times ours, or more; up to the gap between two requests it counts as none, for where in a
+freeze the requests fall is chance. Exit 1 if a target is missed.
 """
 
 from __future__ import annotations
@@ -150,16 +151,17 @@ def _at(values: np.ndarray[tuple[int], np.dtype[np.float64]]) -> dict[float, flo
 
 
 def _ratios(rows: list[Row]) -> list[str]:
-    """Locust's error at the p99 by ours, both against the law; lines for those below the target."""
+    """Locust's error at the p99 by ours; lines for those below the target."""
     missed = []
     for theirs in (row for row in rows if row.tool == "Locust"):
         (mine,) = (row for row in rows if (row.server, row.rate, row.arrivals) == ("stall", theirs.rate, "constant"))
         if mine.trouble:
             continue  # missed already
-        truth = theirs.truth_s[0.99]
-        errors = [abs(row.found_s[0.99] - truth) / truth for row in (mine, theirs)]
-        ratio = errors[1] / max(errors[0], 1e-9)
-        told = f"ours {errors[0]:.2%}, Locust's {errors[1]:.2%}: {ratio:.1f} times"
+        our_error = abs(mine.found_s[0.99] / mine.truth_s[0.99] - 1)
+        told_s, law_s = theirs.found_s[0.99], theirs.truth_s[0.99]
+        their_error = max(told_s - law_s, law_s - 1 / theirs.rate - told_s, 0.0) / law_s
+        ratio = their_error / max(our_error, 1e-9)
+        told = f"ours {our_error:.2%}, Locust's {their_error:.2%}: {ratio:.1f} times"
         line = f"p99 error on stall at {theirs.rate}/s: {told}"
         print(f"{line} (at least {FEWER:g})")
         if ratio < FEWER:
