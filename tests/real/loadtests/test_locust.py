@@ -185,7 +185,7 @@ def test_every_option_refuses_a_wrong_value_by_name(tmp_path: Path) -> None:
     ("words", "said"),
     [
         (("--rate", "10/s"), "argument --rate: must be a number above 0, not '10/s'"),
-        (("--trace", "trace.txt"), "argument --trace: Soak has a shape of its own; name scenarios without one"),
+        (("--trace", "trace.txt"), "argument --trace: Capacity has a shape of its own; name scenarios without one"),
         (("Stairs", "--rate-to", "50"), "argument --rate-to: Stairs has a shape of its own; name scenarios"),
     ],
     ids=["unknown syntax of a rate", "trace for all scenarios", "ramp of stairs"],
