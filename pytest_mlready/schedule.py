@@ -78,12 +78,12 @@ SCHEDULE = _schedule(
     Evidence("identity", records.Identity, {"smoke": 0.5}),
     Evidence("artefact", records.Artefact, {"smoke": 0.5}, needs=("registry", "inputs.rows")),
     Evidence("golden", records.Golden, {"smoke": 0.5}, needs=("inputs.golden",)),
-    Evidence("answers", records.Answers, {"smoke": 1.5}, needs=("inputs.rows",)),
-    Evidence("scrape", records.Scrape, {"smoke": 1}),
+    Evidence("answers", records.Answers, {"smoke": 1}, needs=("inputs.rows",)),
+    Evidence("scrape", records.Scrape, {"smoke": 0.5}),
     Evidence("interface_document", records.InterfaceDocument, {"smoke": 0.5}),
     Evidence("live_routes", records.LiveRoutes, {"smoke": 0.5}),
     Evidence("bad_requests", records.BadRequests, {"smoke": 1}, permission="fuzz", needs=("inputs.rows",)),
-    Evidence("bad_items", records.BadItems, {"smoke": 1.5}, permission="fuzz", needs=("inputs.rows",)),
+    Evidence("bad_items", records.BadItems, {"smoke": 1}, permission="fuzz", needs=("inputs.rows",)),
     Evidence("drift_data", records.DriftData, {"quick": 0.5}, needs=("drift.data",)),
     Evidence("corpus", records.Corpus, {"quick": 1}, permission="fuzz", needs=("inputs.rows",)),
     Evidence("spellings", records.Spellings, {"quick": 0.5}, permission="fuzz", needs=("inputs.rows",)),
@@ -91,7 +91,7 @@ SCHEDULE = _schedule(
     Evidence("batch_sizes", records.BatchSizes, {"quick": 1}, permission="fuzz", needs=("inputs.rows",)),
     Evidence("limits", records.Limits, {"smoke": 1}, permission="fuzz", needs=("inputs.rows",)),
     Evidence("edge_cases", records.EdgeCases, {"quick": 0.2}, needs=("quality.edge_cases",)),
-    Evidence("labelled_answers", records.LabelledAnswers, {"quick": 2, "full": 30}, needs=("quality.rows",)),
+    Evidence("labelled_answers", records.LabelledAnswers, {"quick": 1, "full": 30}, needs=("quality.rows",)),
     Evidence("cache_drill", records.CacheDrill, {"quick": 3}, needs=("cache", "inputs.rows")),
     Evidence(
         "assignments",
@@ -107,7 +107,7 @@ SCHEDULE = _schedule(
     Evidence(
         "steady_load",
         records.LoadRun,
-        {"quick": 19.5, "full": 60},
+        {"quick": 16.5, "full": 60},
         turn="load",
         permission="load",
         needs=("latency", "inputs.rows"),
@@ -123,7 +123,7 @@ SCHEDULE = _schedule(
     Evidence(
         "saturation",
         records.Saturation,
-        {"quick": 6},
+        {"quick": 5},
         turn="load",
         permission="load",
         needs=("latency", "inputs.rows"),
@@ -155,7 +155,7 @@ SCHEDULE = _schedule(
     ),
     Evidence("rudeness", records.Rudeness, {"quick": 2}, turn="destructive", permission="fuzz", needs=("inputs.rows",)),
     Evidence(
-        "start_timeline", records.StartTimeline, {"quick": 3.5}, turn="destructive", fresh=True, needs=("inputs.rows",)
+        "start_timeline", records.StartTimeline, {"quick": 3}, turn="destructive", fresh=True, needs=("inputs.rows",)
     ),
     Evidence(
         "experiment_drill",
@@ -165,11 +165,11 @@ SCHEDULE = _schedule(
         fresh=True,
         needs=("experiments.declared", "inputs.rows"),
     ),
-    Evidence("broken_model", records.BrokenModel, {"quick": 3.5}, turn="destructive", needs=("drills.broken_model",)),
+    Evidence("broken_model", records.BrokenModel, {"quick": 3}, turn="destructive", needs=("drills.broken_model",)),
     Evidence(
         "drain",
         records.Drain,
-        {"quick": 4.5},
+        {"quick": 4},
         turn="destructive",
         permission="kill",
         fresh=True,
