@@ -29,10 +29,14 @@ class Experiments:
     `assignment` is a route that tells it, with the placeholders {experiment} and {id}; without one a sample row is
     predicted whose body has the id as `id_field`. `variant` is the path of the variant's name in either answer,
     `variant_header` a header that has it instead. `definition` is a route with the placeholder {experiment} that tells
-    what the service holds an experiment to be. `change` says by the name of an experiment how its weights are changed,
-    and `token_env` names the environment variable with the bearer token for that; for an instance that we start, one is
-    made up where it is not set. `analysis` is a callable "module:name" that says of outcomes, looked at `looks` times,
-    by which metrics the variants differ: see `pytest_mlready.measure.outcomes.differences`, which is one.
+    what the service holds an experiment to be.
+
+    `change` says by the name of an experiment how its weights are changed: on an instance of its own, which `command`
+    starts (by default that of `[service]`). `token_env` names the environment variable with the bearer token for that;
+    where it is not set, one is made up.
+
+    `analysis` is a callable "module:name" that says of outcomes, looked at `looks` times, by which metrics the variants
+    differ: see `pytest_mlready.measure.outcomes.differences`, which is one.
     """
 
     declared: tuple[Experiment, ...] = ()
@@ -42,6 +46,7 @@ class Experiments:
     variant_header: str | None = None
     definition: str | None = None
     change: Mapping[str, ExperimentChange] = field(default_factory=dict)
+    command: str | None = None
     token_env: str | None = None
     analysis: str | None = None
     looks: int = 5

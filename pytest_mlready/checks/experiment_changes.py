@@ -40,7 +40,8 @@ def sticky_restart(assignments: Assignments, experiment_drill: ExperimentDrill) 
         name, unit = flips[0]
         what = f"{name}: id {unit!r} was told {first.get(flips[0])!r} and then {other[flips[0]]!r}"
         return failed(f"{len(flips)} of {len(same)} users change variants with the process; {what}", measured)
-    return passed(f"{len(same)} users are told the same by a second process", measured)
+    killed = f", {len(again)} also after it was killed" if again else ""
+    return passed(f"{len(same)} users are told the same by a second process{killed}", measured)
 
 
 @check(

@@ -7,6 +7,7 @@ import json
 import os
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -21,8 +22,11 @@ from pytest_mlready.service.transport import JSON
 if TYPE_CHECKING:
     from pytest_mlready.evidence.context import Context
     from pytest_mlready.measure.assignment.declared import Experiment
+    from pytest_mlready.service.target import Target
     from pytest_mlready.settings_experiments import ExperimentChange, Experiments
 
+RESTART_FROM_S = 6.0
+"""With less time than this it is not started a second time."""
 ON_THE_RAMP = 160
 """Random ids that are asked for after each step."""
 
@@ -33,15 +37,31 @@ def made_with(context: Context) -> Mapping[str, Any]:
 
 
 def gather(context: Context) -> ExperimentDrill:
-    """Start an instance, ask it what the other one was asked, and raise weights step by step."""
+    """Start an instance, ask it what the other one was asked, and raise weights; with time, kill it in between."""
     settings = declared(context)
     token = os.environ.get(settings.token_env) if settings.token_env else None
     made_up = token or f"drill-{secrets.token_urlsafe(24)}"
     env = {settings.token_env: made_up} if settings.token_env else {}
-    with context.target.fresh(env=env) as fresh:
-        own = replace(context, target=fresh)
-        asked = ask_all(own, asked_again(settings.declared, f"{context.seed}:ids"))
-        return ExperimentDrill(asked, steps=tuple(_ramps(own, settings, made_up)))
+    instances, wanted = _instances(context, settings), asked_again(settings.declared, f"{context.seed}:ids")
+    restarted: tuple[Assigned, ...] = ()
+    with ExitStack() as running:
+        fresh = running.enter_context(instances.fresh(env=env))
+        asked = ask_all(replace(context, target=fresh), wanted)
+        if context.budget_s >= RESTART_FROM_S and "kill" in context.settings.allow and fresh.instance is not None:
+            fresh.instance.kill()
+            fresh.instance.stop(0.0)
+            fresh = running.enter_context(instances.fresh(env=env, after=fresh.instance))
+            restarted = ask_all(replace(context, target=fresh), wanted)
+        steps = tuple(_ramps(replace(context, target=fresh), settings, made_up))
+    return ExperimentDrill(asked, restarted, steps)
+
+
+def _instances(context: Context, settings: Experiments) -> Target:
+    """The target, of which further instances are started by the declared command."""
+    recipe = context.target.recipe
+    if recipe is None or settings.command is None:
+        return context.target
+    return replace(context.target, recipe=replace(recipe, command=settings.command))
 
 
 def _ramps(context: Context, settings: Experiments, token: str) -> Iterator[RampStep]:

@@ -53,6 +53,23 @@ ends_at = 2025-06-01T00:00:00Z
 ROUTE = 'assignment = "/experiments/{experiment}/assignment?user_id={id}"'
 
 
+CHANGES = """
+[experiments.change.checkout]
+path = "/experiments/checkout"
+[experiments.change.checkout.body]
+variants = [
+    { name = "control", weight = "{control}" },
+    { name = "boosted", version = "2.0.0", weight = "{boosted}" },
+]
+"""
+
+
+def drilled(name: str) -> str:
+    """The keys that have a service with a defect started for changes, by an admin whose token the run makes up."""
+    serve = f"{{python}} -m tests.defects serve {name} --models '{ROOT / 'models'}' --port {{port}} --state {{state}}"
+    return f'command = "{serve} --admin-token-env MLREADY_ADMIN_TOKEN"\ntoken_env = "MLREADY_ADMIN_TOKEN"'
+
+
 def claimed(read: str = ROUTE, *, known: bool = True, ramp: Sequence[float] = (0.04, 0.2, 0.5)) -> str:
     """The tables of `mlready.toml`; `known`: whether the assignment function is declared."""
     function = 'function = "mlready-sha256-v1"\nsalt = "{}"' if known else ""
@@ -188,6 +205,22 @@ def all_experiments_share_a_salt(components: Components) -> Components:
             return replace(super().divided(experiment, serving), prefix=prefix("experiments"))
 
     return replace(components, routing=OneSalt())
+
+
+@defect(
+    "experiments.ramp_monotone",
+    arguments=BEGUN,
+    declares=claimed(f"{ROUTE}\n{drilled('the_share_is_in_the_salt')}") + CHANGES,
+)
+def the_share_is_in_the_salt(components: Components) -> Components:
+    """Each step of the ramp draws everyone anew. Deployment helper."""
+
+    class Resalted(Routing):
+        def divided(self, experiment: Experiment, serving: str) -> Division:
+            salted = prefix(f"{experiment.salt}-{experiment.control.weight}")
+            return replace(super().divided(experiment, serving), prefix=salted)
+
+    return replace(components, routing=Resalted())
 
 
 @defect("experiments.start_small", arguments=BEGUN, declares=claimed(ramp=(0.1, 0.5)))
