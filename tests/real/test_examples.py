@@ -12,14 +12,8 @@ from pytest import mark
 ROOT = Path(__file__).parents[2]
 
 QUALITY = {
-    "credit": [
-        "quality.threshold",
-        "quality.beats_baseline",
-        "quality.slices",
-        "quality.fairness",
-        "quality.calibration",
-    ],
-    "diabetes": ["quality.threshold", "quality.beats_baseline"],
+    "credit": ["threshold", "beats_baseline", "slices", "fairness", "calibration"],
+    "diabetes": ["threshold", "beats_baseline"],
 }
 
 
