@@ -1,10 +1,10 @@
 """Error rates of the drift panel: `python benchmarks/drift_errors.py [--quick] [--json FILE] [--only PART …]`.
 
-Simulated and seeded; references are new in each run. `clean`: how often data sets fail in which nothing drifted (1%
-allowed, 95% upper bound 1.5%). `blocks`: the same where rows resemble each other, without and with `rows_together`.
-`shifts`: how often a shift of one column of 30 is found at the rows that it has to be found in (99% wanted), beside
-common rules on the same data. `trivial`: shifts too small to matter (95% pass wanted, 1% fail allowed). `edges`: the
-cases on which detectors break, as tests have them.
+Simulated and seeded; references are new in each run, but for `shifts`, whose runs share one. `clean`: how often data
+sets fail in which nothing drifted (1% allowed, 95% upper bound 1.5%). `blocks`: the same where rows resemble each
+other, without and with `rows_together`. `shifts`: how often a shift of one column of 30 is found in the rows that it
+has to be found in (99% wanted), beside common rules on the same data. `trivial`: shifts too small to matter (95% pass
+wanted, 1% fail allowed). `edges`: the cases on which detectors break, as tests have them.
 
 `--evidently PYTHON` also asks evidently, by the interpreter of an environment that has it (evidently==0.7.23,
 pandas<3), on `--evidently-runs` of the same data sets.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -63,6 +64,30 @@ def a_fifth_of_a_column_is_a_sentinel(directory: RunDirectory) -> RunDirectory:
 def a_column_was_renamed(directory: RunDirectory) -> RunDirectory:
     """The current data have a column under another name, and lack one."""
     altered(directory, lambda at, row: {{"mean area": "area"}.get(name, name): cell for name, cell in row.items()})
+    return directory
+
+
+SCORES = DECLARED.replace(str(DATA / "reference.json"), "before.csv") + 'prediction = "score"\n'
+
+
+@defect("drift.prediction", declares=SCORES)
+def the_model_answers_otherwise(directory: RunDirectory) -> RunDirectory:
+    """The inputs are those of before, the scores are not: a half higher, each of them."""
+    altered(directory, lambda at, row: {**row, "score": str(at % 50 / 100)})
+    (directory / "current.csv").rename(directory / "before.csv")
+    altered(directory, lambda at, row: {**row, "score": str(at % 50 / 100 + 0.5)})
+    return directory
+
+
+OLD = DECLARED.replace(str(DATA / "reference.json"), "old.json") + "max_age_days = 90\n"
+
+
+@defect("drift.model_age", declares=OLD)
+def the_model_is_of_2024(directory: RunDirectory) -> RunDirectory:
+    """The model was trained in 2024 under a policy of 90 days, and nobody noticed."""
+    profile = json.loads((DATA / "reference.json").read_text())
+    (directory / "old.json").write_text(json.dumps({**profile, "made_at": 1.72e9}))
+    altered(directory, lambda at, row: row)
     return directory
 
 
