@@ -1,4 +1,4 @@
-"""The checks of experiments, put to the test: `python benchmarks/assignment_checks.py [--quick] [--json FILE]`.
+"""The checks of experiments, put to the test: `benchmarks/assignment_checks.py [--quick] [--json FILE] [PART ...]`.
 
 Five parts, each with its target: every published vector is reproduced; with a declared function no healthy router is
 blamed and every broken one (`tests/assignment_routers.py`) is, in this process and over HTTP; without one, no healthy
@@ -13,7 +13,7 @@ import random
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -46,6 +46,7 @@ BUDGETS = (1000, 5000, 20_000, 80_000)
 def main() -> int:
     """Print the tables; 1 if a target is missed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("parts", nargs="*", metavar="PART", help="parts whose names begin so (all)")
     parser.add_argument("--quick", action="store_true", help="a twentieth of the runs")
     parser.add_argument("--json", type=Path, help="also write the figures here")
     options = parser.parse_args()
@@ -63,6 +64,8 @@ def main() -> int:
     }
     missed = []
     for name, part in parts.items():
+        if options.parts and not name.startswith(tuple(options.parts)):
+            continue
         began = time.monotonic()
         print(f"\n{name}", flush=True)
         found[name], good = part()
@@ -87,11 +90,12 @@ def vectors() -> tuple[Any, bool]:
 def declared_healthy(runs: int) -> tuple[Any, bool]:
     """Healthy routers of all functions, other salts, ids and weights each time."""
     alarms, most = 0, 0
-    for run, chance in _runs(runs):
+    for run in range(runs):
         function, total = CORRECT[run % len(CORRECT)]
-        declared = _experiments(function, total, chance, f"{run % 50}")
+        declared = _experiments(function, total, f"{run // len(CORRECT) % 5}")
+        one, other = (Router(declared, random.Random(run + at)) for at in (0, runs))
         most = max(most, len(planned(declared, f"{run}:ids")))
-        findings = judged(Router(declared, chance), Router(declared, random.Random(run + 1)), declared, f"{run}:ids")
+        findings = judged(one, other, declared, f"{run}:ids")
         alarms += bool(red(findings))
         for name in red(findings):
             print(f"  ALARM {run} {function} {name}: {findings[name].summary}")
@@ -128,9 +132,9 @@ def over_http(runs: int, names: Sequence[str]) -> tuple[Any, bool]:
 def undeclared_healthy(runs: int, requests: int = 4000) -> tuple[Any, bool]:
     """Routers of six algorithms of which only the shares are declared."""
     alarms, doubts = 0, 0
-    for run, chance in _runs(runs):
+    for run in range(runs):
         function, total = CORRECT[run % len(CORRECT)]
-        findings = _statistics(Router, _experiments(function, total, chance, str(run)), run, requests)
+        findings = _statistics(Router, _experiments(function, total, str(run)), run, requests)
         alarms += bool(red(findings))
         doubts += any(one.status == "inconclusive" and "suspicious" in one.summary for one in findings.values())
         for name in red(findings):
@@ -220,17 +224,13 @@ def _judged_broken(name: str, run: int) -> dict[str, Any]:
     return judged(one, other, DECLARED, f"{run}:ids")
 
 
-def _experiments(function: FunctionName, total: float, chance: random.Random, salt: str) -> tuple[Experiment, ...]:
+def _experiments(function: FunctionName, total: float, salt: str) -> tuple[Experiment, ...]:
     """Two experiments: a small and an even one, with salts of their own."""
-    treated = chance.choice((0.01, 0.05, 0.1, 0.2))
+    treated = random.Random(salt).choice((0.01, 0.05, 0.1, 0.2))
     small = (Variant("control", (1 - treated) * total), Variant("boosted", treated * total))
     even = (Variant("plain", 0.5 * total), Variant("warm", 0.5 * total))
     made = Experiment("checkout", small, function, f"checkout-{salt}", total=total)
     return made, replace(made, name="wording", variants=even, salt=f"wording-{salt}")
-
-
-def _runs(count: int) -> Iterator[tuple[int, random.Random]]:
-    return ((run, random.Random(run)) for run in range(count))
 
 
 def _upper(k: int, n: int) -> str:

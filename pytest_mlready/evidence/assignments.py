@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from pytest_mlready.settings_experiments import Experiments
 
 MOST_SAMPLED = 80_000
+MOST_WITHOUT_LOAD = 2000
+"""So many of a target that was not released for load."""
 BATCH = 200
 """Ids of one kind that are asked for in a row."""
 UNKNOWN = "mlready-unknown"
@@ -31,8 +33,8 @@ ODD = {"an empty id": "", "half of a surrogate pair": "%ED%A0%80", "bytes that a
 
 
 def made_with(context: Context) -> Mapping[str, Any]:
-    """Whom is asked, for which experiments, and whether odd ids may be sent."""
-    return {**asked_of(context), **context.part_of_settings("experiments"), "fuzz": "fuzz" in context.settings.allow}
+    """Whom is asked, for which experiments, and what may be done to the target."""
+    return {**asked_of(context), **context.part_of_settings("experiments"), "allow": sorted(context.settings.allow)}
 
 
 def gather(context: Context) -> Assignments:
@@ -73,10 +75,10 @@ def _sampled(context: Context, until: float) -> Iterator[Sample]:
         return
     streams = {kind: ids.sampled(kind, context.rng(f"sampled {kind}")) for kind in ids.SAMPLED}
     made: dict[tuple[str, str], list[Assigned]] = {(one.name, kind): [] for one in unknown for kind in streams}
-    count = 0
+    count, most = 0, MOST_SAMPLED if "load" in context.settings.allow else MOST_WITHOUT_LOAD
     with ThreadPoolExecutor(CLIENTS) as threads:
         for kind in itertools.cycle(streams):
-            if time.monotonic() > until or count >= MOST_SAMPLED:
+            if time.monotonic() > until or count >= most:
                 break
             units = list(itertools.islice(streams[kind], BATCH))
             for one in unknown:
