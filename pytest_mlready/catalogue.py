@@ -166,6 +166,7 @@ NEEDS: dict[str, tuple[Callable[[Settings], object], str]] = {
     "deployment.token_env": (_of_deployment("token_env"), '[deployment] token_env = "ADMIN_TOKEN"'),
     "deployment.registry": (_of_deployment("registry"), '[deployment] registry = "models", command = "… {registry}"'),
     "deployment.history": (_of_deployment("keeps_history"), '[deployment.calls.history] path = "…"'),
+    "deployment.canary": (_of_deployment("canary"), '[deployment] canary = "2.0.0"'),
     "deployment.feedback": (_of_deployment("feedback"), '[deployment] feedback = "/feedback"'),
     "service.kill": (
         lambda s: s.service.command and "kill" in s.allow,

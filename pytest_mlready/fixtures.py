@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 
     from pytest_mlready.deployment import Deployment
     from pytest_mlready.finding import Finding
+    from pytest_mlready.measure.canary import CanaryVerdict
     from pytest_mlready.measured_quality import Measured
-    from pytest_mlready.records import LoadRun, Prediction, Row
+    from pytest_mlready.records import Label, LoadRun, Prediction, Row
     from pytest_mlready.service.target import Target
     from pytest_mlready.settings import Settings
 
@@ -119,6 +120,25 @@ def mlready_deployment(request: FixtureRequest, mlready_target: Target) -> Deplo
         raise Unavailable("how versions are changed is not declared: add [deployment] to mlready.toml")
     mlready_target.require("deploy")
     return make(recipe)
+
+
+@fixture
+def mlready_canary(
+    request: FixtureRequest, mlready_target: Target, mlready_rows: tuple[Row, ...]
+) -> Callable[..., CanaryVerdict]:
+    """`mlready_canary(candidate, control)` asks both for the same rows in turns: a CanaryVerdict.
+
+    Each is a version, asked for by name, or the URL of an instance. `labels`, one for each sample row, add quality,
+    `points` is the window (60 of 8 rows each); `verdict`, `metrics` and `points_needed` are what comes of it.
+    """
+    from pytest_mlready.run import Run
+
+    run: Run = request.config.stash[ACTIVE].run
+
+    def compared(candidate: str, control: str, *, labels: Sequence[Label] = (), points: int = 60) -> CanaryVerdict:
+        return run.canary(candidate, control, labels, points)
+
+    return compared
 
 
 @fixture

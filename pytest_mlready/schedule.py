@@ -176,6 +176,15 @@ SCHEDULE = _schedule(
         needs=("inputs.rows",),
     ),
     Evidence(
+        "canary_run",
+        records.Canary,
+        {"quick": 6},
+        turn="load",
+        permission="load",
+        needs=("deployment.canary", "inputs.rows"),
+        fixtures=("mlready_deployment",),
+    ),
+    Evidence(
         "rollback_drill",
         records.RollbackDrill,
         {"quick": 8.5, "full": 30},

@@ -44,8 +44,9 @@ class Deployment:
     start, one is made up where it is not set.
 
     `acknowledge_s` bounds an acknowledgement, `first_answer_s` the first answer after it. `version_field` is the field
-    of a predict body that asks for a version. `feedback` is a route that takes late labels
-    ({"request_id", "label"}) and `undone_s` the bound within which a version that proves bad by them is undone.
+    of a predict body that asks for a version; `canary` is a candidate that is compared with what serves. `feedback` is
+    a route that takes late labels ({"request_id", "label"}), `undone_s` the bound within which a version that proves
+    bad by them is undone.
     """
 
     api: Api = "mlready"
@@ -63,6 +64,7 @@ class Deployment:
     acknowledge_s: float = 5.0
     first_answer_s: float = 1.0
     version_field: str = "model_version"
+    canary: str | None = None
     feedback: str | None = None
     undone_s: float = 10.0
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, replace
@@ -10,10 +9,10 @@ from functools import partial
 from typing import Any
 
 from pytest_mlready.deployment import Deployment, Refused, Unanswered, holding, remembers
-from pytest_mlready.evidence.asking import ask_one, asked_of, clean
+from pytest_mlready.evidence.asking import ask_one, asked_of
 from pytest_mlready.evidence.context import Context
 from pytest_mlready.evidence.drill_automatic import automatic_rollback
-from pytest_mlready.evidence.drill_damage import artefact, spoiled, ways
+from pytest_mlready.evidence.drill_kills import Kills
 from pytest_mlready.evidence.drill_orders import Orders, clock_from_now, history, since
 from pytest_mlready.evidence.drill_stage import Stage, staged
 from pytest_mlready.evidence.drill_traffic import Pins, Traffic, pinned
@@ -25,14 +24,11 @@ from pytest_mlready.records import (
     Attempt,
     AutomaticRollback,
     Crowd,
-    DeploymentState,
     GoldenRound,
-    Kill,
     LeftBehind,
     Order,
     RollbackDrill,
 )
-from pytest_mlready.service.launch import NeverReady, StartError
 from pytest_mlready.settings_deployment import Deployment as Table
 
 UNKNOWN = "0.0.0-mlready-no-such-version"
@@ -40,8 +36,8 @@ SWAPS_S = {"quick": 1.5, "full": 10.0}
 FEWEST_SWAPS = 8
 FRESH_PROBES = 2
 CROWD = 8
-KILLS_BEYOND_S = 20.0
-"""A budget beyond which a second kill, in the middle of orders, has its time."""
+LONG_S = 20.0
+"""A budget beyond which swaps go on for longer, and a second kill, in the middle of orders, has its time."""
 
 
 def made_with(context: Context) -> Mapping[str, Any]:
@@ -78,7 +74,7 @@ class _Drill:
         self.goldens: list[GoldenRound] = []
         self.attempts: list[Attempt] = []
         self.swaps: list[Order] = []
-        self.kills: list[Kill] = []
+        self.kills = Kills(context, stage, table, self.versions, self.witness, self.orders, self.attempt)
         self.crowd: Crowd | None = None
         self.history = history(stage.deployment)
         self.automatic: AutomaticRollback | None = None
@@ -97,7 +93,7 @@ class _Drill:
             self.automatic = automatic_rollback(self.witness, self.stage.deployment, self.table, self.orders)
             self.settle()
         if self.stage.fresh and "kill" in self.context.settings.allow:
-            self.kill_and_spoil()
+            self.kills.kill_and_spoil(long=self.long)
 
     def there_and_back(self) -> None:
         """The answers of both versions, a promotion given twice, and a rollback."""
@@ -135,7 +131,7 @@ class _Drill:
     def swap_under_load(self) -> None:
         """Swap again and again while requests flow; after each acknowledgement every worker is asked."""
         by_name = self.table.version_field if selectable(self.context.target, self.table.version_field) else None
-        until = self.clock() + SWAPS_S["full" if self.context.budget_s > KILLS_BEYOND_S else "quick"]
+        until = self.clock() + SWAPS_S["full" if self.long else "quick"]
         with self.traffic.flowing(by_name):
             while self.clock() < until or len(self.swaps) < FEWEST_SWAPS or len(self.swaps) % 2:
                 at = len(self.swaps)
@@ -161,40 +157,12 @@ class _Drill:
         self.crowd = Crowd(given, before, after, since(history(self.stage.deployment), before))
         self.settle()
 
-    def kill_and_spoil(self) -> None:
-        """Kill it right after an acknowledgement, see what comes up, and spoil the version that is to come back."""
-        order = self.orders.promote(self.stage.deployment, self.versions[1])
-        acknowledged = next(iter(history(self.stage.deployment) or ()), None)
-        began = time.monotonic()
-        try:
-            with self.stage.killed() as seconds:
-                self.witness.context = replace(self.context, target=self.stage.target)
-                after = self.orders.state(self.stage.deployment)
-                changes = history(self.stage.deployment)
-                remembered = None if changes is None or acknowledged is None else acknowledged in changes
-                self.kills.append(Kill(order, self.versions[1], after, seconds, after.problem, remembered))
-                self.spoil()
-        except StartError as error:
-            problem, waited_s = clean(str(error), 500), time.monotonic() - began
-            state = DeploymentState(None, "neither", problem=problem)
-            late = isinstance(error, NeverReady)
-            self.kills.append(Kill(order, self.versions[1], state, waited_s, problem, late=late))
-
-    def spoil(self) -> None:
-        """Spoil the first version's artefact in several ways, and try to go back to it each time."""
-        if self.stage.registry is None:
-            return
-        first, second = self.versions
-        file, other = (artefact(self.stage.registry, one, self.table.model) for one in self.versions)
-        for case, spoil in ways(other).items():
-            if self.orders.state(self.stage.deployment).serving != second:
-                self.orders.promote(self.stage.deployment, second)
-            with spoiled(file, spoil):
-                self.attempt(
-                    "corrupt artefact", case, partial(self.orders.once, self.stage.deployment, "rollback", first)
-                )
-
     # --- what the acts share
+
+    @property
+    def long(self) -> bool:
+        """Whether there is time for more than the least."""
+        return self.context.budget_s > LONG_S
 
     def attempt(self, kind: str, case: str, order: Callable[[], Order]) -> None:
         """Give an order between two looks at the state."""
@@ -238,7 +206,7 @@ class _Drill:
             failures=dict(self.traffic.failures),
             attempts=tuple(self.attempts),
             crowd=self.crowd,
-            kills=tuple(self.kills),
+            kills=tuple(self.kills.found),
             automatic=self.automatic,
             history=self.history,
             left=left,

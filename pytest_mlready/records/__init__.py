@@ -4,6 +4,7 @@ A gatherer in `evidence/` makes a record, `checks/` judge it. Bytes travel as ba
 in an `.npz` file (fields marked `ARRAYS`), times are seconds, `*_at` are seconds since the epoch.
 """
 
+from pytest_mlready.records.canary import Canary
 from pytest_mlready.records.capacity import Overload, Percentile, Sweep, Trial
 from pytest_mlready.records.closing import Closing
 from pytest_mlready.records.corpus import Corpus, Generated
@@ -90,6 +91,7 @@ __all__ = [
     "BatchTimes",
     "BrokenModel",
     "CacheDrill",
+    "Canary",
     "Change",
     "Closing",
     "Concurrency",

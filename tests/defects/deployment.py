@@ -24,7 +24,7 @@ from reference_service.model.batcher import Batcher
 from reference_service.model.columns import Row
 from reference_service.model.examination import Examination
 from reference_service.model.inputs import Asked
-from reference_service.model.predictor import Answer
+from reference_service.model.predictor import Answer, SklearnPredictor
 from reference_service.model.serving import Serving
 from reference_service.web.access import Access, Actor, Role
 from tests.defects.planting import defect
@@ -255,6 +255,57 @@ def nobody_reads_the_threshold(components: Components) -> Components:
 
     parts = (components.contract.task, components.serving, components.outcomes, components.deployments)
     return replace(components, automatic_rollback=Asleep(components.settings, *parts))
+
+
+@defect("deployment.survives_kill", sealed=True)
+def state_is_written_in_place(components: Components) -> Components:
+    """State and history are one JSON file that is written over: a kill in the middle leaves half of it."""
+
+    class InPlace(Changes):
+        def append(self, connection: Any, after: State, *arguments: Any) -> None:
+            super().append(connection, after, *arguments)
+            path = self.directory / "state.json"
+            with path.open("wb") as file:
+                for part in (msgspec.json.encode(after), b"\n"):
+                    file.write(part)
+                    file.flush()
+                    time.sleep(0.002)
+
+        def begin(self, first: Callable[[], State]) -> State:
+            path = self.directory / "state.json"
+            if path.exists() and not path.read_bytes().endswith(b"\n"):
+                raise RuntimeError("the state cannot be read")
+            return super().begin(first)
+
+    return replace(components, changes=InPlace(components.settings.state_directory))
+
+
+@defect("deployment.canary_abort", declares='canary = "2.0.0"\n')
+def the_candidate_is_slower(components: Components) -> Components:
+    """The next version takes 20 ms more for each prediction."""
+
+    class Slower(SklearnPredictor):
+        def predict(self, snapshot: Snapshot, rows: Sequence[Row]) -> list[Answer]:
+            time.sleep(0.02 if snapshot.version == "2.0.0" else 0.0)
+            return super().predict(snapshot, rows)
+
+    return replace(components, predictor=Slower())
+
+
+@defect("deployment.canary_abort", declares='canary = "2.0.0"\n')
+def the_candidate_fails_now_and_then(components: Components) -> Components:
+    """One in four predictions of the next version raises."""
+
+    class Failing(SklearnPredictor):
+        asked = 0
+
+        def predict(self, snapshot: Snapshot, rows: Sequence[Row]) -> list[Answer]:
+            self.asked += snapshot.version == "2.0.0"
+            if snapshot.version == "2.0.0" and self.asked % 4 == 0:
+                raise RuntimeError("planted")
+            return super().predict(snapshot, rows)
+
+    return replace(components, predictor=Failing())
 
 
 def json_of(content: bytes) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,7 @@ LONGER_LOAD_S = 14
 LONGEST_S = 240
 RED = frozenset({"fail", "error", "not_run"})
 CLOSING = frozenset(id for id, one in checks().items() if one.closing)
-FAMILY = tuple(id for id, one in checks().items() if one.family == "deployment")
+FAMILY = tuple(id for id, one in checks().items() if "rollback_drill" in one.arguments)
 COUNTERS_S = SCHEDULE.evidence["counters"].budget_s("smoke")
 ENVIRONMENT = {**os.environ}
 """All read now: tests beside which runs are made put checks, evidence and variables of their own there for a while."""
@@ -82,15 +82,27 @@ class Judged:
         return next((f"{one['status']}: {one['reason']}" for one in self.report["checks"] if one["id"] == check), "")
 
 
-def judge(defect: Defect | None, directory: Path, *, profile: str = "smoke") -> Judged:
+def judge(
+    defect: Defect | None,
+    directory: Path,
+    *,
+    profile: str = "smoke",
+    checks_made: Sequence[str] = (),
+    workers: int | None = None,
+) -> Judged:
     """Run the checklist in a directory of its own; `smoke` makes the defect's own check beside it and shortens load.
+
+    `checks_made` are the only ones that are made, if any are given; `workers` is how many a rollback drill has.
 
     Raises:
         RuntimeError: the run left no report.
     """
     directory.mkdir(parents=True, exist_ok=True)
     toml = directory / "mlready.toml"
-    toml.write_text(checklist_of(defect, directory, profile))
+    text = checklist_of(defect, directory, profile)
+    if workers is not None:
+        text = text.replace("--workers 2", f"--workers {workers}").replace("workers = 2", f"workers = {workers}")
+    toml.write_text(text)
     (directory / "pytest.ini").write_text("[pytest]\n")
     (directory / "conftest.py").write_text(shortened(defect) if profile == "smoke" else "")
     if defect is not None:
@@ -98,6 +110,7 @@ def judge(defect: Defect | None, directory: Path, *, profile: str = "smoke") -> 
     nodes = [str(toml)]
     if defect is not None and profile == "smoke" and defect.check not in CLOSING:
         nodes = [f"{toml}::{check}" for check in FAMILY] if drilled(defect) else [*nodes, f"{toml}::{defect.check}"]
+    nodes = [f"{toml}::{check}" for check in checks_made] or nodes
     began = time.monotonic()
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "pytest_mlready.plugin", "-p", "no:cacheprovider", "--mlready", *nodes],
@@ -179,7 +192,7 @@ rss_mib = 500
 
 [drills]
 broken_model = "{command} --drill broken-model"
-{deployment_of(command) if defect is None or drilled(defect) else ""}
+{deployment_of(command) if defect is None or defect.check.startswith("deployment.") else ""}
 {declares}{"" if "[drift]" in declares else DRIFT}
 """
 

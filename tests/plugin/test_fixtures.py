@@ -240,3 +240,40 @@ def test_mlready_quality_says_what_is_wrong(project: Project) -> None:
     assert entry["reason"] == "SettingsError: mlready_quality: unknown key 'treshold'; did you mean 'threshold'?"
     entry = found(project, "mlready_quality, mlready_rows", "mlready_quality(mlready_rows, label='y')")
     assert entry["reason"].startswith("SettingsError: quality.label: the list of rows has no column 'y'")
+
+
+def test_mlready_deployment_changes_versions_as_declared(project: Project) -> None:
+    declared = (
+        '[deployment]\napi = "shell"\ncommands = { current = "echo 1.0.0", promote = "test {version} = 2.0.0" }\n'
+    )
+    entry = found(
+        project,
+        "mlready_deployment",
+        "from pytest import raises",
+        "from pytest_mlready.deployment import Refused",
+        "assert mlready_deployment.current() == '1.0.0'",
+        "mlready_deployment.promote('2.0.0')",
+        "with raises(Refused, match='exit code 1'):",
+        "    mlready_deployment.rollback('3.0.0')",
+        service=f'allow = ["deploy"]\n{declared}',
+    )
+    assert entry["status"] == "pass", entry["output"]
+
+
+def test_mlready_deployment_undeclared_says_what_to_add(project: Project) -> None:
+    entry = found(project, "mlready_deployment", "pass")
+    assert entry["status"] == "error"
+    assert "add [deployment] to mlready.toml" in entry["reason"]
+
+
+def test_mlready_canary_compares_two_instances(project: Project) -> None:
+    entry = found(
+        project,
+        "mlready_canary",
+        f"found = mlready_canary({project.url!r}, {project.url!r}, labels=[7] * 20, points=30)",
+        "told = {one.metric: one.verdict for one in found.metrics}",
+        "assert {told[name] for name in ('errors', 'score', 'wrong')} == {'pass'}, told",
+        "assert set(told) == {'latency_s', 'slowest_s', 'errors', 'score', 'wrong'}",
+        service='allow = ["load"]\n',
+    )
+    assert entry["status"] == "pass", entry["output"]
