@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 
 from pytest_mlready.evidence.asking import ask_one
@@ -58,8 +59,13 @@ class Witness:
         self._singles[version] = {row: one for row, one in zip(self.rows, answers, strict=True) if one is not None}
         return found
 
-    def learn_changed(self, version: str, before: str, when: str, kept: Transport) -> GoldenRound:
+    def learn_changed(
+        self, version: str, before: str, when: str, kept: Transport, others: Sequence[Transport]
+    ) -> GoldenRound:
         """The same after a change from `before`; the round is the one on the kept connection, whoever answered it.
+
+        `others` are connections to the other workers: its first answer is the fastest of all of theirs. On a busy
+        machine one may be late; a version that nobody had loaded is late everywhere.
 
         Where that one goes on answering as before, others are asked: somebody must have changed, else the two versions
         are alike.
@@ -68,6 +74,8 @@ class Witness:
             GatherError: as `learn`.
         """
         found = self.learn(version, when, kept)
+        first = [ask_one(self.context, self.rows[0], keep_alive=True, transport=one).exchange for one in others]
+        found = replace(found, first_s=min([found.first_s, *(one.elapsed_s for one in first if one.ok)]))
         until = time.monotonic() + SWITCHED_WITHIN_S
         while not self._differing(version, before) and time.monotonic() < until:
             with self.context.target.transport() as other:

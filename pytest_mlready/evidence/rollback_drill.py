@@ -104,7 +104,9 @@ class _Drill:
             promoted = self.orders.promote(deployment, second)
             if promoted.outcome != "acknowledged":
                 raise GatherError(f"{promoted.text} was {promoted.outcome}: {promoted.said}")
-            self.goldens.append(self.witness.learn_changed(second, first, "after the promotion", transport))
+            others = [pin.transport for pin in self.pins.pins[1:]]
+            changed = self.witness.learn_changed(second, first, "after the promotion", transport, others)
+            self.goldens.append(changed)
             places = self.witness.tell_apart()
             kept = [replace(one, answers=tuple(one.answers[at] for at in places)) for one in self.goldens]
             self.goldens = kept

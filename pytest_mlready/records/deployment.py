@@ -72,7 +72,8 @@ class DeploymentState:
 class GoldenRound:
     """Sample rows asked one after the other on one connection while `version` is in force.
 
-    `first_s` is how long the first of them took, `settled_s` the median.
+    `first_s` is how long the first of them took (after a promotion: the fastest of all workers' first answers),
+    `settled_s` the median.
     """
 
     version: str
