@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
+READY := $(VENV)/.ready
 INSTALLED := $(VENV)/.installed
 
 .PHONY: help ready test lint types layers defect clean
@@ -13,7 +14,7 @@ help:
 	@echo "make defect NAME=...  judge the reference service with one planted defect (no NAME: list them)"
 	@echo "make clean            remove what the targets above made"
 
-ready: $(INSTALLED)
+ready: $(READY)
 	$(PY) -m reference_service.train
 	$(PY) -m pytest --mlready
 
@@ -34,12 +35,17 @@ defect: $(INSTALLED)
 	$(PY) -m reference_service.train
 	$(PY) -m tests.defects $(NAME)
 
-$(INSTALLED): pyproject.toml
+$(INSTALLED): $(READY)
+	$(PY) -m pip install --quiet --editable ".[all]" --group dev
+	@touch $@
+
+# What the tests need besides would be imported with scikit-learn at every start of the service.
+$(READY): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "Python 3.11 or newer is needed: make PYTHON=python3.12 ..."; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(PY) -m pip install --quiet --upgrade pip
-	$(PY) -m pip install --quiet --editable ".[all]" --group dev
+	$(PY) -m pip install --quiet --editable ".[all]" --group reference --group onnx
 	@touch $@
 
 clean:

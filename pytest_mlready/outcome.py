@@ -159,8 +159,7 @@ class Outcome:
 
     def stop(self) -> None:
         """End the target if we started it. May be called again."""
-        if self.run.target is not None:
-            self.run.target.stop()
+        self.run.stop()
         for file in (self._journal, self._lock):
             if file is not None:
                 file.close()

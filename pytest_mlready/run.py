@@ -27,6 +27,7 @@ from pytest_mlready.tables import SettingsError
 
 if TYPE_CHECKING:
     from pytest_mlready.deployment import Recipe
+    from pytest_mlready.evidence.context import Spare
     from pytest_mlready.measure.canary import CanaryVerdict
     from pytest_mlready.records import Label, Row
     from pytest_mlready.service.target import Target
@@ -65,6 +66,7 @@ class Run:
     after: dict[str, str] | None = None
     progress: Callable[[str], None] = lambda text: None
     _held: contextlib.ExitStack | None = None
+    _spare: Spare | None = None
 
     @property
     def today(self) -> datetime.date:
@@ -180,9 +182,10 @@ class Run:
 
         `given` are the fixtures that it asks for.
         """
-        from pytest_mlready.evidence.context import Context
+        from pytest_mlready.evidence.context import Context, Spare
         from pytest_mlready.evidence.store import Store
 
+        self._spare = self._spare or Spare()
         spec = SCHEDULE.evidence[name]
         gatherer = importlib.import_module(f"pytest_mlready.evidence.{name}")
         budget_s = spec.budget_s(self.profile)
@@ -194,6 +197,7 @@ class Run:
             budget_s,
             directory=self.directory,
             progress=self.progress,
+            spare=self._spare,
         )
         if target is not None:
             context = replace(context, given=given, deployment_recipe=self.deployment_recipe(target))
@@ -272,6 +276,13 @@ class Run:
         if self._held is not None:
             self._held.close()
             self._held = None
+
+    def stop(self) -> None:
+        """End what the run started and still has."""
+        if self._spare is not None:
+            self._spare.end()
+        if self.target is not None:
+            self.target.stop()
 
     def refuse_lost(self) -> None:
         """Raise Unavailable if the target is gone, naming what it was lost by."""

@@ -107,7 +107,7 @@ SCHEDULE = _schedule(
     Evidence(
         "steady_load",
         records.LoadRun,
-        {"quick": 16.5, "full": 60},
+        {"quick": 16, "full": 60},
         turn="load",
         permission="load",
         needs=("latency", "inputs.rows"),
@@ -123,7 +123,7 @@ SCHEDULE = _schedule(
     Evidence(
         "saturation",
         records.Saturation,
-        {"quick": 5},
+        {"quick": 4.5},
         turn="load",
         permission="load",
         needs=("latency", "inputs.rows"),

@@ -92,7 +92,7 @@ def survives_kill(rollback_drill: RollbackDrill) -> Finding:
 
 @check(
     "deployment.left_as_found",
-    "must",
+    "should",
     remedy="Let the version that was found serve again, by the command named here; then see why the service would not.",
 )
 def left_as_found(rollback_drill: RollbackDrill) -> Finding:

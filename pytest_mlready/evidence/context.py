@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,33 @@ if TYPE_CHECKING:
     from pytest_mlready.settings import Settings
 
 
+class Spare:
+    """An instance that one gatherer started and hardly asked: the next one need not start its own."""
+
+    def __init__(self) -> None:
+        self._held: list[tuple[Target, ExitStack]] = []
+
+    def keep(self, instance: Target, ending: ExitStack) -> None:
+        """Have it for whoever comes next; `ending` ends it."""
+        self._held.append((instance, ending))
+
+    @contextmanager
+    def or_fresh(self, target: Target) -> Iterator[Target]:
+        """The one that was kept, or else a fresh instance of the target; ended on leaving."""
+        with ExitStack() as stack:
+            if self._held:
+                kept, ending = self._held.pop()
+                stack.push(ending)
+                yield kept
+            else:
+                yield stack.enter_context(target.fresh())
+
+    def end(self) -> None:
+        """Nobody came for it."""
+        while self._held:
+            self._held.pop()[1].close()
+
+
 @dataclass(frozen=True)
 class Context:
     """The target, the settings, the sample rows and the time a gatherer may take.
@@ -23,7 +51,7 @@ class Context:
     the lock that makes our turn exclusive, to be handed to a load generator so that the turn lasts as long as it
     lives (None in a shared turn). `directory` takes what services write, `progress` a short text for the terminal.
     `given` are the fixtures that the evidence asks for, which a user may override; `deployment_recipe` is how the
-    declared deployment is made.
+    declared deployment is made. `spare` holds what one gatherer leaves for the next; somebody else ends it.
     """
 
     target: Target
@@ -36,6 +64,7 @@ class Context:
     progress: Callable[[str], None] = lambda text: None
     given: Mapping[str, Any] = field(default_factory=dict)
     deployment_recipe: Recipe | None = None
+    spare: Spare | None = None
 
     def rng(self, purpose: str) -> random.Random:
         """A random generator of its own for each purpose: evidence does not depend on who was gathered before."""

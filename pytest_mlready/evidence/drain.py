@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from pytest_mlready.evidence.asking import ask_one, predict
-from pytest_mlready.evidence.context import Context
+from pytest_mlready.evidence.context import Context, Spare
 from pytest_mlready.evidence.half_sent import HalfSent
 from pytest_mlready.evidence.store import GatherError
 from pytest_mlready.records import Drain, Exchange
@@ -38,7 +38,7 @@ def made_with(context: Context) -> Mapping[str, Any]:
 def gather(context: Context) -> Drain:
     """Begin requests, send SIGTERM, finish them, and wait for the end."""
     budget_s = context.settings.lifecycle.drain_s
-    with context.target.fresh() as fresh:
+    with (context.spare or Spare()).or_fresh(context.target) as fresh:
         instance = fresh.instance
         if instance is None:
             raise GatherError("the fresh instance has no process")

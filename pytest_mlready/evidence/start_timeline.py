@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -31,7 +32,8 @@ def gather(context: Context) -> StartTimeline:
     if path is None:
         raise GatherError("no readiness or health route is known: declare one in [service.paths]")
     started = time.monotonic()
-    with context.target.fresh(ready=False) as fresh:
+    with contextlib.ExitStack() as ending:
+        fresh = ending.enter_context(context.target.fresh(ready=False))
         if fresh.instance is None:
             raise GatherError("the fresh instance has no process")
         with fresh.transport(deadline_s=FIRST_DEADLINE_S) as transport:
@@ -43,6 +45,8 @@ def gather(context: Context) -> StartTimeline:
             own = Context(fresh, context.settings, context.rows, context.seed, context.budget_s)
             first = ask_one(own, 0, transport=transport, case="first predict after readiness")
             second = ask_one(own, 0, transport=transport, case="second predict after readiness")
+        if context.spare is not None:
+            context.spare.keep(fresh, ending.pop_all())
     return StartTimeline(statuses, ready_at_s, ready, first, second)
 
 

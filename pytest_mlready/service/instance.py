@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -117,6 +118,11 @@ class Instance:
         if self.keeper.returncode != 0:  # it was killed itself: what it left behind is still one process group
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.pid, signal.SIGKILL)
+
+    def leave(self) -> None:
+        """As `stop`, in the background: how long it takes to end is nobody's business. This process ends after it."""
+        self._check_owner("stop")
+        threading.Thread(target=self.stop, name=f"end of {self.pid}").start()
 
     def kill(self) -> None:
         """SIGKILL to every process of it at once, as if the machine had lost its power; `stop` cleans up after it.

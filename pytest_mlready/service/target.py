@@ -95,7 +95,7 @@ class Target:
     def fresh(
         self, *, env: Mapping[str, str] | None = None, ready: bool = True, after: Instance | None = None
     ) -> Iterator[Target]:
-        """Another instance of the same command with an empty state directory of its own, ended on leaving.
+        """Another instance of the same command with an empty state directory of its own, which leaving it ends.
 
         `env` is added to the recipe's; with `ready=False` it is not waited for. `after` is one that has ended: the new
         one comes up on what it left in its state directory, as after a restart.
@@ -116,7 +116,7 @@ class Target:
                 target = replace(target, ready_after_s=wait_ready(instance, probe, recipe.ready_timeout_s))
             yield target
         finally:
-            instance.stop()
+            instance.leave()
 
     def alive_or_reason(self) -> str | None:
         """None if the service answers, else a sentence on what became of it."""

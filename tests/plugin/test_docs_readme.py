@@ -32,7 +32,8 @@ def settings(text: str) -> Settings:
     return parse(tomllib.loads(text), source="a page", directory=Path())
 
 
-TOML = dict(blocks("toml"))
+TOML = {name: text for name, text in blocks("toml") if "[service]" in text}
+TABLES = {name: text for name, text in blocks("toml") if "[service]" not in text}
 
 
 def test_both_pages_show_settings() -> None:
@@ -42,6 +43,13 @@ def test_both_pages_show_settings() -> None:
 @mark.parametrize("name", TOML)
 def test_settings_shown_are_settings(name: str) -> None:
     assert settings(TOML[name]).service.command
+
+
+@mark.parametrize("name", TABLES)
+def test_a_table_shown_alone_is_of_the_settings(name: str) -> None:
+    assert settings(f'[service]\ncommand = "serve {{port}}"\n{TABLES[name]}')
+    with raises(SettingsError, match="unknown key"):
+        settings(f'[service]\ncommand = "serve {{port}}"\n{TABLES[name]}\nslip = 1')
 
 
 @mark.parametrize("name", TOML)
@@ -115,7 +123,7 @@ def test_every_extra_installed_exists() -> None:
 
 
 def test_the_test_shown_runs(project: Project) -> None:
-    [(_, source)] = blocks("python")
+    [source] = [text for _, text in blocks("python") if "team.tax_rule" in text]
     assert shlex.split(source.partition("(")[0])[0] == "@pytest.mark.mlready"
     project.file("rows.csv", (project.path / "rows.csv").read_text().replace("x0,", "income,"))
     project.tests(source)
