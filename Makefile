@@ -4,6 +4,8 @@ VENV := .venv
 PY := $(VENV)/bin/python
 READY := $(VENV)/.ready
 INSTALLED := $(VENV)/.installed
+# Containers often set PYTHONDONTWRITEBYTECODE: each of hundreds of processes would compile everything anew.
+COMPILE := $(PY) -m compileall -q pytest_mlready reference_service tests
 
 .PHONY: help ready test lint types layers defect clean
 
@@ -15,12 +17,17 @@ help:
 	@echo "make clean            remove what the targets above made"
 
 ready: $(READY)
+	$(COMPILE)
 	$(PY) -m reference_service.train
 	$(PY) -m pytest --mlready
 
+# Frames come last: scikit-learn imports pandas and Dask wherever they are, a third of each start of the service.
 test: $(INSTALLED)
+	$(COMPILE)
 	$(PY) -m reference_service.train
 	$(PY) -m pytest
+	$(PY) -m pip install --quiet --group frames
+	$(PY) -m pytest tests/unit/profiling
 
 lint: layers types
 	$(VENV)/bin/ruff check .
@@ -39,7 +46,6 @@ $(INSTALLED): $(READY)
 	$(PY) -m pip install --quiet --editable ".[all]" --group dev
 	@touch $@
 
-# What the tests need besides would be imported with scikit-learn at every start of the service.
 $(READY): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "Python 3.11 or newer is needed: make PYTHON=python3.12 ..."; exit 1; }
