@@ -121,7 +121,7 @@ def test_evidence_of_a_service_that_died_names_what_it_died_of(project: Project)
 
 def test_a_service_lost_by_a_load_is_lost_by_that_load(project: Project) -> None:
     project.toys("metrics.scraped")
-    project.environment.setenv("TOY_SECONDS", "0.1")
+    project.environment.setenv("TOY_SECONDS", "1")
     project.command(tables="[metrics]\n")
     project.tests(
         "import os, pathlib, signal, threading\n\n"
