@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Iterable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import gevent
@@ -30,6 +32,14 @@ _PATIENCE_S = 15.0
 def begin(environment: Any, **_: Any) -> None:
     """Called by Locust in every process, when its runner is there and before it starts."""
     environment.openloop = Session(environment)
+    _interrupt_only(gevent.getcurrent())
+
+
+def _interrupt_only(main: Any) -> None:
+    """Have Ctrl-C end Locust's own greenlet: Python raises it in whichever runs, which may be one of our thousands."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        interrupt = partial(gevent.get_hub().loop.run_callback, main.throw, KeyboardInterrupt)
+        gevent.signal_handler(signal.SIGINT, interrupt)
 
 
 def session_of(environment: Any) -> Session:
