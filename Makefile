@@ -21,11 +21,12 @@ ready: $(READY)
 	$(PY) -m reference_service.train
 	$(PY) -m pytest --mlready
 
-# Frames come last: scikit-learn imports pandas and Dask wherever they are, a third of each start of the service.
+# Most tests wait for a service; those that measure load run alone. Frames come last: scikit-learn imports pandas and Dask wherever they are, a third of each start of the service.
 test: $(INSTALLED)
 	$(COMPILE)
 	$(PY) -m reference_service.train
-	$(PY) -m pytest
+	$(PY) -m pytest --numprocesses 3 --dist loadgroup -m "not alone"
+	$(PY) -m pytest -m alone
 	$(PY) -m pip install --quiet --group frames
 	$(PY) -m pytest tests/unit/profiling
 

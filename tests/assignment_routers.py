@@ -317,7 +317,7 @@ class NumbersAreHashedAsNumbers(Router):
 
 @broken
 class DigitsAreRead(Router):
-    """"007" is 7, and large numbers are rounded to what a double holds."""
+    """ "007" is 7, and large numbers are rounded to what a double holds."""
 
     def text(self, unit: Unit) -> str:
         text = super().text(unit)

@@ -1,29 +1,22 @@
 """For every test: pytester, interrupts that are heard; and no test here is part of a readiness checklist.
 
-Tests that measure come last, when what runs beside the others has ended.
+With `-n` the tests of a module share a worker, and its fixtures. Those that measure load are marked `alone`: they come
+last, and `-m "not alone"` leaves them out where tests run at once.
 """
 
 from __future__ import annotations
 
 import signal
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Protocol
 
-from pytest import Config, Item, StashKey, hookimpl
+from pytest import Config, Item, hookimpl, mark
 
 pytest_plugins = ["pytester"]
-LAST = ("real", "defects")
-"""Directories whose tests measure, in the order in which they run after all others."""
-
-
-class Beside(Protocol):
-    """Work that goes on beside the tests."""
-
-    def wait(self) -> None:
-        """Until it has ended."""
-
-
-BESIDE = StashKey[Beside]()
+ROOT = Path(__file__).parent
+LAST = (ROOT / "real", ROOT / "defects")
+"""Directories whose tests take longest, in the order in which they run after all others."""
+MEASURING = ROOT / "real" / "loadtests"
 
 
 def pytest_configure(config: Config) -> None:
@@ -36,12 +29,15 @@ def pytest_ignore_collect(collection_path: Path, config: Config) -> bool | None:
     return True if config.getoption("mlready") else None
 
 
-@hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[Item]) -> None:
-    """Let those that measure come last, in whatever order another plugin put them."""
-    items.sort(key=lambda item: max((1 + LAST.index(name) for name in LAST if is_of(item, name)), default=0))
-
-
-def is_of(item: Item, directory: str) -> bool:
-    """Whether a test lies in this directory of the suite."""
-    return Path(__file__).parent / directory in item.path.parents
+@hookimpl(wrapper=True)
+def pytest_collection_modifyitems(items: list[Item]) -> Iterator[None]:
+    """Mark first, so that marks can be selected; order last, whatever order another plugin made."""
+    for item in items:
+        if MEASURING in item.path.parents:
+            item.add_marker(mark.alone)
+        if not item.get_closest_marker("xdist_group"):
+            item.add_marker(mark.xdist_group(item.path.relative_to(ROOT).as_posix()))
+    yield
+    items.sort(
+        key=lambda item: max((place for place, one in enumerate(LAST, 1) if one in item.path.parents), default=0)
+    )

@@ -15,7 +15,6 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
 
 MINIMUM = 100
 """Fewer values than this of a variant decide nothing: the normal approximation begins about here."""
@@ -66,7 +65,7 @@ def compare(control: ArrayLike, variant: ArrayLike, *, alpha: float = 0.05, plan
     difference = float(kept[1].mean() - kept[0].mean())
     half = _half_width(kept[0], kept[1], alpha, planned)
     interval = (difference - half, difference + half)
-    if stats.fisher_exact(np.array([n, missing])).pvalue < MISSING_ALPHA:
+    if any(missing) and _missing_differs(n, missing):
         return Comparison(difference, interval, n, missing, "missing differs")
     verdict: Verdict = "higher" if interval[0] > 0 else "lower" if interval[1] < 0 else "open"
     return Comparison(difference, interval, n, missing, verdict)
@@ -93,6 +92,13 @@ def differences(
         )
         for metric in metrics
     }
+
+
+def _missing_differs(n: tuple[int, int], missing: tuple[int, int]) -> bool:
+    """Whether values are missing more often in one of the two: what is left may then differ by who is missing."""
+    from scipy.stats import fisher_exact  # half a second to import, for those who need it
+
+    return bool(fisher_exact(np.array([n, missing])).pvalue < MISSING_ALPHA)
 
 
 def _half_width(control: NDArray[np.float64], variant: NDArray[np.float64], alpha: float, planned: int) -> float:

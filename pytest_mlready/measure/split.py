@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import special, stats
+from scipy import special
 
 _CONCENTRATIONS = (10.0, 100.0, 1000.0, 10_000.0)
 """How near to the declared shares the others lie that are considered: from wild departures to the finest."""
@@ -52,7 +52,7 @@ def smallest_shift(n: int, share: float, threshold: float) -> float | None:
     shares = (share, 1 - share)
 
     def shown(shift: float) -> bool:
-        seen = int(stats.binom.ppf(1 - _POWER, n, share + shift))
+        seen = math.ceil(special.bdtrik(1 - _POWER, n, share + shift))
         return seen > n * share and log_evidence((seen, n - seen), shares) >= threshold
 
     if n == 0 or not shown((1 - share) * 0.999):

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,9 @@ SHORT_LOAD_S = 7
 LONGER_LOAD_S = 14
 """Where what adds up with each request is to be found."""
 LONGEST_S = 240
+OUTPUTS = ("output", "errors")
+"""Files of a run's directory."""
+Execute = Callable[[Sequence[str], Path, Mapping[str, str], float], int]
 RED = frozenset({"fail", "error", "not_run"})
 CLOSING = frozenset(id for id, one in checks().items() if one.closing)
 FAMILY = tuple(id for id, one in checks().items() if "rollback_drill" in one.arguments)
@@ -89,10 +92,12 @@ def judge(
     profile: str = "smoke",
     checks_made: Sequence[str] = (),
     workers: int | None = None,
+    run: Execute | None = None,
 ) -> Judged:
     """Run the checklist in a directory of its own; `smoke` makes the defect's own check beside it and shortens load.
 
-    `checks_made` are the only ones that are made, if any are given; `workers` is how many a rollback drill has.
+    `checks_made` are the only ones that are made, if any are given; `workers` is how many a rollback drill has; `run`
+    is how pytest is run, if not by `executed`.
 
     Raises:
         RuntimeError: the run left no report.
@@ -112,18 +117,23 @@ def judge(
         nodes = [f"{toml}::{check}" for check in FAMILY] if drilled(defect) else [*nodes, f"{toml}::{defect.check}"]
     nodes = [f"{toml}::{check}" for check in checks_made] or nodes
     began = time.monotonic()
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "pytest_mlready.plugin", "-p", "no:cacheprovider", "--mlready", *nodes],
-        cwd=directory,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=LONGEST_S,
-    )
+    options = ["-p", "pytest_mlready.plugin", "-p", "no:cacheprovider", "--mlready"]
+    code = (run or executed)([*options, *nodes], directory, environment(), LONGEST_S)
+    output, errors = ((directory / name).read_text() for name in OUTPUTS)
     report = directory / "mlready-report" / "report.json"
     if not report.is_file():
-        raise RuntimeError(f"no report was written, exit code {done.returncode}\n{done.stdout}\n{done.stderr}")
-    return Judged(done.returncode, json.loads(report.read_text()), done.stdout, time.monotonic() - began)
+        raise RuntimeError(f"no report was written, exit code {code}\n{output}\n{errors}")
+    return Judged(code, json.loads(report.read_text()), output, time.monotonic() - began)
+
+
+def executed(arguments: Sequence[str], directory: Path, environment: Mapping[str, str], timeout_s: float) -> int:
+    """Run pytest in a directory of its own, with its output in `OUTPUTS` there, and return its exit code."""
+    command = [sys.executable, "-m", "pytest", *arguments]
+    with (directory / OUTPUTS[0]).open("wb") as output, (directory / OUTPUTS[1]).open("wb") as errors:
+        done = subprocess.run(
+            command, cwd=directory, env=environment, stdout=output, stderr=errors, timeout=timeout_s, check=False
+        )
+    return done.returncode
 
 
 def drilled(defect: Defect | None) -> bool:
@@ -193,7 +203,8 @@ rss_mib = 500
 [drills]
 broken_model = "{command} --drill broken-model"
 {deployment_of(command) if defect is None or defect.check.startswith("deployment.") else ""}
-{declares}{"" if "[drift]" in declares else DRIFT}
+{declares}
+{"" if "[drift]" in declares else DRIFT}
 """
 
 

@@ -11,7 +11,8 @@ or `RunDirectory` (where pytest runs: its conftest, say). A fault of the publish
 version's directory, given as `files`.
 
 A sealed defect was written by someone who had not read the checks, and says how much these find of what they were not
-made for. It is served and judged by its name like any other, but no test demands that it is found.
+made for; or a drill meets it with luck only. It is served and judged by its name like any other, but no test demands
+that it is found.
 """
 
 from __future__ import annotations

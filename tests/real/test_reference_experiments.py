@@ -25,9 +25,7 @@ OWN = tomllib.loads((ROOT / "mlready.toml").read_text())
 SERVE = "{python} -m reference_service --port {port} --state {state} --workers 2 --experiments data/experiments.json"
 OTHERS = {"experiments.ramp_monotone", "experiments.stats_sound"}
 """They need a token and no service at all."""
-KNOWN: dict[str, Check] = {
-    id: one for id, one in checks().items() if one.family == "experiments" and id not in OTHERS
-}
+KNOWN: dict[str, Check] = {id: one for id, one in checks().items() if one.family == "experiments" and id not in OTHERS}
 
 
 @pytest.fixture(scope="module")

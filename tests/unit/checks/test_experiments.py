@@ -171,7 +171,7 @@ class TestIntEqualsStringId:
         asked = assignments(told("integer", 7, variant=other(7)), told("digits", "7"))
         found = experiments.int_equals_string_id(asked, UNKNOWN)
         assert found.status is Status.FAIL
-        assert 'e: 7 is told ' in found.summary
+        assert "e: 7 is told " in found.summary
 
     def test_digits_that_are_read_as_a_number_fail(self) -> None:
         asked = assignments(told("digits", "007", variant=other("007")), told("integer", 1, 2))

@@ -138,7 +138,7 @@ def test_redirects_are_not_followed_and_proxies_not_asked(monkeypatch: pytest.Mo
 @pytest.mark.parametrize(
     ("coding", "body"),
     [
-        ("gzip", gzip.compress(b'{"a":1}')),
+        ("gzip", gzip.compress(b'{"a":1}', mtime=0)),
         ("deflate", zlib.compress(b'{"a":1}')),
         ("deflate", zlib.compress(b'{"a":1}')[2:-4]),
         ("identity", b'{"a":1}'),
