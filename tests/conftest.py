@@ -35,7 +35,7 @@ def pytest_collection_modifyitems(items: list[Item]) -> Iterator[None]:
     for item in items:
         if MEASURING in item.path.parents:
             item.add_marker(mark.alone)
-        if not item.get_closest_marker("xdist_group"):
+        if ROOT in item.path.parents and not item.get_closest_marker("xdist_group"):
             item.add_marker(mark.xdist_group(item.path.relative_to(ROOT).as_posix()))
     yield
     items.sort(
