@@ -9,8 +9,8 @@ import pytest
 
 from pytest_mlready.catalogue import checks
 from tests.defects import warm
-from tests.defects.judging import HEALTHY, Judged, judge, undecided
-from tests.defects.planting import defects
+from tests.defects.judging import HEALTHY, Judged, drilled, judge, undecided
+from tests.defects.planting import Defect, defects
 
 Ask = Callable[[str], Judged]
 ATTEMPTS = 3
@@ -39,10 +39,16 @@ def run(name: str, directory: Path) -> Judged:
     """Judge; and again, a few times, where a machine with other work let nothing be concluded."""
     defect = None if name == HEALTHY else defects()[name]
     for attempt in range(1, ATTEMPTS + 1):
-        judged = judge(defect, directory / f"{name}-{attempt}", run=warm.execute)
+        judged = judge(defect, directory / f"{name}-{attempt}", run=warm.execute if forks(defect) else None)
         if not undecided(judged, defect):
             break
     return judged
+
+
+def forks(defect: Defect | None) -> bool:
+    """Whether a fork of an interpreter that has begun is as good as a new one: not with several workers or its salt."""
+    several = drilled(defect) or (defect is not None and "--workers" in defect.arguments)
+    return not several and (defect is None or not defect.check.startswith("experiments."))
 
 
 def measures_load(name: str) -> bool:

@@ -234,7 +234,11 @@ def rolling_back_twice_brings_the_bad_version_back(components: Components) -> Co
     return replace(components, deployments=toggling)
 
 
-@defect("deployment.history_complete", also={"deployment.concurrent_changes_serialise", "deployment.survives_kill"})
+# What goes back by itself reads in the history which versions came into force since it looked last.
+@defect(
+    "deployment.history_complete",
+    also={"deployment.concurrent_changes_serialise", "deployment.survives_kill", "deployment.auto_rollback"},
+)
 def rollbacks_are_not_written_down(components: Components) -> Components:
     """The history tells promotions only."""
 

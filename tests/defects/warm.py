@@ -4,6 +4,7 @@ Imports are two thirds of what a short run costs. Each run is a fork of a fork s
 forks a nursery, a process of one thread, which forks the keepers for it: whoever has threads never forks. A keeper
 forks its service. A run is made a subreaper, so that the keepers are its own children as they otherwise are.
 
+What a fork cannot be: a service of several workers, which are spawned, and one whose fault is Python's salted hash.
 Everything else is as in `python -m pytest --mlready`: commands, process groups, signals, files, environment.
 """
 
@@ -135,7 +136,7 @@ def _keep(asked: Mapping[str, Any], fds: Sequence[int], run: int) -> int:
 
 def _served(command: list[str], *, stdout: Any, pass_fds: Sequence[int], **others: Any) -> Any:
     """A fork that runs the module of the command, if it is one of ours; any other program as usual."""
-    if command[:2] != [sys.executable, "-m"] or command[2] not in _SERVED or "--workers" in command:
+    if command[:2] != [sys.executable, "-m"] or command[2] not in _SERVED:
         return subprocess.Popen(command, stdout=stdout, pass_fds=pass_fds, **others)
     pid = os.fork()
     if pid == 0:
@@ -172,6 +173,7 @@ def _leave(main: Callable[..., int], *arguments: Any) -> NoReturn:
     code = 1
     try:
         atexit._clear()
+        patch.object(multiprocessing.process, "_parent_process", None).start()
         sys.stdin = open(0, closefd=False)  # noqa: SIM115
         sys.stdout = open(1, "w", buffering=1, closefd=False)  # noqa: SIM115
         sys.stderr = open(2, "w", buffering=1, closefd=False)  # noqa: SIM115
