@@ -16,6 +16,7 @@ a model, which a service in trouble should not do every second.
 from __future__ import annotations
 
 import asyncio
+import datetime
 import math
 import time
 from collections import deque
@@ -61,15 +62,15 @@ class AutomaticRollback:
         self.outcomes = outcomes
         self.deployments = deployments
         self.clock = clock
-        self.begin(State(serving=""))
+        self.begin(State(serving=""), clock())
 
-    def begin(self, state: State) -> None:
-        """Forget what was counted: what follows is another version's."""
+    def begin(self, state: State, since: float) -> None:
+        """Forget what was counted: what was told `since` then, in seconds since 1970, is another version's."""
         self.state = state
-        self.since = self.clock()
+        self.since = since
         self.answers = 0
         self.failures = 0
-        self.marks = deque([(self.since, 0, 0)])
+        self.marks = deque([(self.clock(), 0, 0)])
         self.pause = 0  # how many looks the last refusal was worth; none yet
         self.skips = 0  # how many of them are left
 
@@ -96,9 +97,10 @@ class AutomaticRollback:
     async def look(self) -> None:
         """Judge the version that serves, and undo it if need be."""
         state = self.serving.state()
-        if state.generation != self.state.generation:
-            if await self.came_into_force(state):
-                self.begin(state)
+        if (state.generation, state.serving) != (self.state.generation, self.state.serving):
+            since = await self.came_into_force(state)
+            if since is not None:
+                self.begin(state, since)
             self.state = state
         if not state.earlier:
             return
@@ -123,12 +125,18 @@ class AutomaticRollback:
                 self.skips = self.pause = min(2 * self.pause or 1, MOST_SKIPPED)
             raise
 
-    async def came_into_force(self, state: State) -> bool:
-        """Whether the version that serves does so since another look: also if it went and came back between two."""
-        if (state.serving, state.earlier) != (self.state.serving, self.state.earlier):
-            return True
-        changes = await self.deployments.history()
-        return any(change.before != change.after for change in changes if change.generation > self.state.generation)
+    async def came_into_force(self, state: State) -> float | None:
+        """Since when the version that serves does so, if since another look: also if it went and came back between two.
+
+        Labels may have come before the look that finds the change.
+        """
+        if not self.state.serving:
+            return self.clock()
+        for change in await self.deployments.history():
+            if self.state.generation < change.generation <= state.generation and change.before != change.after:
+                return datetime.datetime.fromisoformat(change.at).timestamp()
+        same = (state.serving, state.earlier) == (self.state.serving, self.state.earlier)
+        return None if same else self.clock()
 
     def too_many_failures(self) -> str | None:
         """What the errors of the window prove, if anything."""

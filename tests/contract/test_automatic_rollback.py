@@ -20,7 +20,7 @@ from scipy import stats
 
 from reference_service.artifacts.registry import Snapshot
 from reference_service.components import Components, build_components
-from reference_service.deployments.automatic_rollback import ACTOR, CHANCE, chance_of_as_many
+from reference_service.deployments.automatic_rollback import ACTOR, CHANCE, AutomaticRollback, chance_of_as_many
 from reference_service.deployments.deployment import Deployments, Order, Outcome, Step, Target
 from reference_service.model.columns import Row
 from reference_service.model.predictor import Answer, SklearnPredictor
@@ -342,6 +342,28 @@ def test_a_version_that_went_and_came_back_between_two_looks_begins_anew(models:
 
     asyncio.run(scenario())
     components.changes.close()
+
+
+def test_labels_that_come_before_the_look_that_finds_the_change_count(
+    models: Path, row: list[float], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def asleep(self: AutomaticRollback) -> None:
+        """Only this test looks."""
+
+    async def scenario() -> None:
+        components = build_components(Settings(models=models, state=tmp_path, rollback_quality=0.9))
+        async with client_of(components) as client:
+            service = Service(client, components, row)
+            await components.automatic_rollback.look()
+            await components.deployments.promote(Order("a person", HELD[-1]))
+            for answer in await service.ask(24):
+                wrong = {"benign": "malignant", "malignant": "benign"}[answer.json()["prediction"]]
+                await client.post("/feedback", json={"request_id": answer.json()["request_id"], "label": wrong})
+            await components.automatic_rollback.look()
+            assert await service.serving() == HELD[0]
+
+    monkeypatch.setattr(AutomaticRollback, "follow", asleep)
+    asyncio.run(scenario())
 
 
 @pytest.mark.parametrize("n", [1, 5, 40, 300, 20_000])

@@ -234,11 +234,7 @@ def rolling_back_twice_brings_the_bad_version_back(components: Components) -> Co
     return replace(components, deployments=toggling)
 
 
-# What goes back by itself reads in the history which versions came into force since it looked last.
-@defect(
-    "deployment.history_complete",
-    also={"deployment.concurrent_changes_serialise", "deployment.survives_kill", "deployment.auto_rollback"},
-)
+@defect("deployment.history_complete", also={"deployment.concurrent_changes_serialise", "deployment.survives_kill"})
 def rollbacks_are_not_written_down(components: Components) -> Components:
     """The history tells promotions only."""
 

@@ -11,6 +11,8 @@ from pytest import mark
 
 ROOT = Path(__file__).parents[2]
 
+# How many rows are asked depends on the time that they take.
+pytestmark = mark.alone
 QUALITY = {
     "credit": ["threshold", "beats_baseline", "slices", "fairness", "calibration"],
     "diabetes": ["threshold", "beats_baseline"],
