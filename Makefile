@@ -21,7 +21,8 @@ ready: $(READY)
 	$(PY) -m reference_service.train
 	$(PY) -m pytest --mlready
 
-# Most tests wait for a service; those that measure load run alone. Frames come last: scikit-learn imports pandas and Dask wherever they are, a third of each start of the service.
+# Most tests wait for a service; those that measure load run alone. Frames come last: scikit-learn imports pandas and
+# Dask wherever they are, a third of each start of the service.
 test: $(INSTALLED)
 	$(COMPILE)
 	$(PY) -m reference_service.train

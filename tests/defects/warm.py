@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import ctypes
 import fcntl
 import inspect
 import itertools
@@ -36,7 +35,6 @@ import pytest
 
 from pytest_mlready.service import keeper, launch
 
-_PR_SET_CHILD_SUBREAPER = 36
 _ABOVE_ALL = 500
 _LONGEST_REQUEST = 1 << 20
 _CHILD = inspect.signature(subprocess.Popen._execute_child)  # type: ignore[attr-defined]
@@ -68,7 +66,7 @@ def _run(arguments: Sequence[str], directory: Path, environment: Mapping[str, st
         with (directory / name).open("wb") as file:
             os.dup2(file.fileno(), number)
     sys.path.insert(0, str(directory))
-    _libc().prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    keeper.prctl(keeper.PR_SET_CHILD_SUBREAPER, 1)
     patch.object(launch, "subprocess", SimpleNamespace(**{**vars(subprocess), "Popen": _nursery()})).start()
     sys.exit(pytest.main(list(arguments)))
 
@@ -193,7 +191,3 @@ def _close_all_but(kept: Sequence[int]) -> None:
     for first, last in itertools.pairwise([2, *sorted(kept), 4096]):
         if last - first > 1:
             os.closerange(first + 1, last)
-
-
-def _libc() -> ctypes.CDLL:
-    return ctypes.CDLL(None, use_errno=True)
