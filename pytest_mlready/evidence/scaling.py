@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from pytest_mlready.service.transport import Transport
 
 SIZES = (10, 33, 100, 333, 1000)
-LONG_S = 0.1
+LONG_S = 0.2
 """A batch that takes so long, twice, is long enough to be measured: no larger one is tried."""
 ROUNDS = 7
 FEWEST_ROUNDS = 3

@@ -20,7 +20,7 @@ def every_row_is_compared_with_every_other(components: Components) -> Components
             asked = super().batch(body)
             for at, row in enumerate(asked.rows):
                 for other in asked.rows[:at]:
-                    if all(map(isclose, row[:10], other)):
+                    if sum(map(isclose, row, other)) == len(row):
                         break
             return asked
 
