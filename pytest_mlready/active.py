@@ -33,7 +33,7 @@ from pytest_mlready.report import terminal
 from pytest_mlready.reporting import Reporting
 from pytest_mlready.run import Run
 from pytest_mlready.selecting import Selection
-from pytest_mlready.tables import SettingsError
+from pytest_mlready.settings import SettingsError
 
 VERDICTS_NEED_NO_RUN = ("collectonly", "setupplan", "setuponly", "showfixtures", "show_fixtures_per_test")
 

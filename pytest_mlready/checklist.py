@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 from pytest_mlready.catalogue import ALWAYS_CLAIMED, Check, checks, families
 from pytest_mlready.finding import Finding, Status
-from pytest_mlready.settings import Profile, Settings
-from pytest_mlready.tables import SettingsError, nearest
+from pytest_mlready.settings import Profile, Settings, SettingsError, nearest
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,7 @@ import json
 from pathlib import Path
 
 from pytest_mlready.records import Row, strict_json
-from pytest_mlready.settings import Settings
-from pytest_mlready.tables import SettingsError, nearest
+from pytest_mlready.settings import Settings, SettingsError, nearest
 
 MIN_ROWS = 20
 

@@ -9,8 +9,7 @@ from pathlib import Path
 
 from pytest_mlready.inputs import rows_of_csv, rows_of_json
 from pytest_mlready.records import Label, Row
-from pytest_mlready.settings import Settings
-from pytest_mlready.tables import SettingsError, nearest
+from pytest_mlready.settings import Settings, SettingsError, nearest
 
 UNSENT = frozenset({"quality.entity", "inputs.protected"})
 """Keys of columns that are never sent; slices and groups may be features, too."""

@@ -12,10 +12,9 @@ from pytest_mlready.evidence.context import Context
 from pytest_mlready.evidence.labelled_answers import answered
 from pytest_mlready.finding import Finding
 from pytest_mlready.labelled_rows import parted, parts_of, read_labelled
-from pytest_mlready.quality_settings import Quality, check_quality
 from pytest_mlready.records import LabelledAnswers, Row
 from pytest_mlready.schedule import SCHEDULE
-from pytest_mlready.tables import SettingsError, converted, refuse_unknown
+from pytest_mlready.settings import Quality, SettingsError, converted, refuse_unknown
 
 if TYPE_CHECKING:
     from pytest_mlready.run import Run
@@ -60,7 +59,8 @@ def measured(run: Run, rows: str | Path | Sequence[Row], declared: Mapping[str, 
     """
     refuse_unknown(declared, Quality, SOURCE, "")
     quality = converted(dict(declared), Quality, SOURCE, "")
-    check_quality(quality, SOURCE)
+    if (fault := quality.fault()) is not None:
+        raise SettingsError(f"{SOURCE}: quality.{fault}")
     of_file = isinstance(rows, str | Path)
     settings = replace(run.settings, quality=replace(quality, rows=str(rows) if of_file else "rows"))
     if settings.labelled is None:

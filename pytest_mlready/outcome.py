@@ -25,7 +25,7 @@ from pytest_mlready.records import Closing
 from pytest_mlready.report import document, markdown, replay_files
 from pytest_mlready.report.document import Report
 from pytest_mlready.run import Run
-from pytest_mlready.tables import SettingsError
+from pytest_mlready.settings import SettingsError
 
 REPLAYS = "replays"
 """Where in the report directory findings' replays lie, each in a directory named after its check."""

@@ -22,8 +22,7 @@ import msgspec
 
 from pytest_mlready.records import LoadRun
 from pytest_mlready.schedule import SCHEDULE, Evidence
-from pytest_mlready.settings import Profile, Settings
-from pytest_mlready.tables import SettingsError
+from pytest_mlready.settings import Profile, Settings, SettingsError
 
 if TYPE_CHECKING:
     from pytest_mlready.deployment import Recipe

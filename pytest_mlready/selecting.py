@@ -16,8 +16,7 @@ from pytest_mlready.checklist import Plan, plan
 from pytest_mlready.collect import has_timeouts
 from pytest_mlready.inputs import read_rows
 from pytest_mlready.run import Run
-from pytest_mlready.settings import PERMISSIONS, PROFILES, Base, Permission, Profile, Service, Settings
-from pytest_mlready.tables import SettingsError
+from pytest_mlready.settings import PERMISSIONS, PROFILES, Base, Permission, Profile, Service, Settings, SettingsError
 
 FILE = "mlready.toml"
 

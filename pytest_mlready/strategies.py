@@ -23,8 +23,7 @@ from pytest_mlready.protocols.openapi import OpenAPI
 from pytest_mlready.protocols.schemas import schema_errors
 from pytest_mlready.records import Row
 from pytest_mlready.schema_values import values_of
-from pytest_mlready.settings import load
-from pytest_mlready.tables import SettingsError
+from pytest_mlready.settings import SettingsError, load
 
 __all__ = ["bodies", "rows"]
 

@@ -19,8 +19,7 @@ from pytest_mlready.measure.assignment.planned import asked_again
 from pytest_mlready.protocols.json_mapping import JsonMapping
 from pytest_mlready.records import ExperimentDrill
 from pytest_mlready.service.target import Target
-from pytest_mlready.settings import Service, Settings
-from pytest_mlready.settings_experiments import Experiments
+from pytest_mlready.settings import Experiments, Service, Settings
 from tests.assignment_routers import judge
 
 Asked = Callable[[str, Unit], str | None]

@@ -21,8 +21,7 @@ from pytest_mlready.measure.assignment.declared import Experiment, Variant
 from pytest_mlready.measure.assignment.functions import Assignment, Unassignable, Unit
 from pytest_mlready.measure.assignment.planned import Wanted, asked_again, planned
 from pytest_mlready.records import Assigned, Assignments, ExperimentDrill, Sample
-from pytest_mlready.settings import Service, Settings
-from pytest_mlready.settings_experiments import Experiments
+from pytest_mlready.settings import Experiments, Service, Settings
 
 NOW = 1.8e9
 Asked = Callable[[str, Unit], str | None]

@@ -13,10 +13,9 @@ from pytest_mlready.measure.estimates import Estimate
 from pytest_mlready.measure.performance import needs
 from pytest_mlready.measure.proportions import Word
 from pytest_mlready.measure.scored import Array, Scored
-from pytest_mlready.quality_settings import Quality
 from pytest_mlready.records import Label, LabelledAnswers, Prediction
 from pytest_mlready.records.quality import Answers
-from pytest_mlready.settings import Settings
+from pytest_mlready.settings import Quality, Settings
 
 MOST_CLASSES = 1000
 

@@ -22,9 +22,8 @@ from pytest_mlready.measure import performance
 from pytest_mlready.measure.estimates import Estimate
 from pytest_mlready.measure.proportions import Word
 from pytest_mlready.measure.scored import Scored
-from pytest_mlready.quality_settings import MAJORITY
 from pytest_mlready.records import LabelledAnswers
-from pytest_mlready.settings import Settings
+from pytest_mlready.settings import MAJORITY, Settings
 
 ALPHA = 0.05
 

@@ -15,7 +15,7 @@ from pytest_mlready.deployment.interface import Acknowledged, Unanswered
 from pytest_mlready.deployment.places import filled, filled_body
 from pytest_mlready.records import Change
 from pytest_mlready.service.transport import Transport
-from pytest_mlready.settings_deployment import DeploymentCall
+from pytest_mlready.settings import DeploymentCall
 
 CONTRACT: Mapping[str, DeploymentCall] = {
     "versions": DeploymentCall("/models", read="versions.*.version"),

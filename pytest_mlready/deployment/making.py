@@ -16,7 +16,7 @@ from pytest_mlready.deployment.places import filled, filled_body
 from pytest_mlready.deployment.repository import Repository
 from pytest_mlready.deployment.shell import Shell
 from pytest_mlready.service.transport import Transport
-from pytest_mlready.settings_deployment import Deployment as Table
+from pytest_mlready.settings import Deployment as Table
 
 GRACE_S = 10.0
 """Beyond the declared bound of an acknowledgement, so long is an answer waited for."""

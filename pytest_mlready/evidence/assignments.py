@@ -21,7 +21,7 @@ from pytest_mlready.records import Assigned, Assignments, Exchange, Sample
 
 if TYPE_CHECKING:
     from pytest_mlready.evidence.context import Context
-    from pytest_mlready.settings_experiments import Experiments
+    from pytest_mlready.settings import Experiments
 
 MOST_SAMPLED = 80_000
 MOST_WITHOUT_LOAD = 2000

@@ -11,7 +11,7 @@ from pytest_mlready.evidence.drill_orders import Orders
 from pytest_mlready.evidence.drill_witness import Witness
 from pytest_mlready.records import AutomaticRollback, Label
 from pytest_mlready.service.transport import JSON
-from pytest_mlready.settings_deployment import Deployment as Table
+from pytest_mlready.settings import Deployment as Table
 
 LABELS = 24
 """All wrong: whatever the bound, so many prove that a version is beyond it."""

@@ -16,7 +16,7 @@ from pytest_mlready.evidence.drill_stage import Stage
 from pytest_mlready.evidence.drill_witness import Witness
 from pytest_mlready.records import Change, DeploymentState, Kill, Order
 from pytest_mlready.service.launch import NeverReady, StartError
-from pytest_mlready.settings_deployment import Deployment as Table
+from pytest_mlready.settings import Deployment as Table
 
 KILL_WITHIN_S = (0.2, 0.8)
 """So long orders are given until a kill in the middle of them comes, at random; in seconds."""

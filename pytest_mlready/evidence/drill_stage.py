@@ -16,7 +16,7 @@ from pytest_mlready.deployment import Deployment, holding, moved
 from pytest_mlready.evidence.context import Context
 from pytest_mlready.evidence.store import GatherError
 from pytest_mlready.service.target import StartError, Target
-from pytest_mlready.settings_deployment import Deployment as Table
+from pytest_mlready.settings import Deployment as Table
 
 RESTART_BEYOND = 3.0
 """A restart may take so many times as long as the first start did: the machine may be busier by then."""

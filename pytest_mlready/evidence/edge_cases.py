@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 from pytest_mlready.evidence.asking import asked_of, decoded_one, predict
 from pytest_mlready.evidence.declared_answers import named_row
 from pytest_mlready.evidence.store import GatherError
-from pytest_mlready.quality_settings import Quality
 from pytest_mlready.records import EdgeCase, EdgeCases, Row
-from pytest_mlready.settings import Settings
+from pytest_mlready.settings import Quality, Settings
 
 if TYPE_CHECKING:
     from pytest_mlready.evidence.context import Context

@@ -14,8 +14,7 @@ from pytest_mlready.evidence.reference import expected_of
 from pytest_mlready.evidence.store import GatherError
 from pytest_mlready.records import Answered, Edit, Edits, Prediction, Row
 from pytest_mlready.service.transport import Transport
-from pytest_mlready.settings import Relations
-from pytest_mlready.tables import nearest
+from pytest_mlready.settings import Relations, nearest
 
 ORIGINALS = 16
 STEPS = 4

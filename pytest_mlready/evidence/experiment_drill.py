@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pytest_mlready.evidence.context import Context
     from pytest_mlready.measure.assignment.declared import Experiment
     from pytest_mlready.service.target import Target
-    from pytest_mlready.settings_experiments import ExperimentChange, Experiments
+    from pytest_mlready.settings import ExperimentChange, Experiments
 
 RESTART_FROM_S = 6.0
 """With less time than this it is not started a second time."""

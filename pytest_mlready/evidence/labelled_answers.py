@@ -15,11 +15,9 @@ from pytest_mlready.evidence.declared_answers import answers_of_file
 from pytest_mlready.evidence.reference import expected_of
 from pytest_mlready.evidence.store import GatherError
 from pytest_mlready.labelled_rows import LabelledRows, read_labelled
-from pytest_mlready.quality_settings import MAJORITY, Quality
 from pytest_mlready.records import LabelledAnswers, Row
 from pytest_mlready.records.quality import Answers
-from pytest_mlready.settings import Settings
-from pytest_mlready.tables import SettingsError
+from pytest_mlready.settings import MAJORITY, Quality, Settings, SettingsError
 
 if TYPE_CHECKING:
     import random

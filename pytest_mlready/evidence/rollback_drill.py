@@ -29,7 +29,7 @@ from pytest_mlready.records import (
     Order,
     RollbackDrill,
 )
-from pytest_mlready.settings_deployment import Deployment as Table
+from pytest_mlready.settings import Deployment as Table
 
 UNKNOWN = "0.0.0-mlready-no-such-version"
 SWAPS_S = {"quick": 1.5, "full": 10.0}

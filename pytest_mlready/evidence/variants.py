@@ -11,14 +11,14 @@ from pytest_mlready.evidence.asking import clean, predict
 from pytest_mlready.evidence.store import GatherError
 from pytest_mlready.protocols.json_mapping import BadAnswer, found
 from pytest_mlready.records import Assigned, Exchange
-from pytest_mlready.tables import nearest
+from pytest_mlready.settings import nearest
 
 if TYPE_CHECKING:
     from pytest_mlready.evidence.context import Context
     from pytest_mlready.measure.assignment.functions import Unit
     from pytest_mlready.measure.assignment.planned import Wanted
     from pytest_mlready.service.transport import Transport
-    from pytest_mlready.settings_experiments import Experiments
+    from pytest_mlready.settings import Experiments
 
 CLIENTS = 4
 MAX_NAME = 200

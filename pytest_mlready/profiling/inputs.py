@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from pytest_mlready.measure.drift import Columns
 from pytest_mlready.profiling import series
-from pytest_mlready.tables import nearest
+from pytest_mlready.settings import nearest
 
 BATCH = 65_536
 """Rows that are in memory at once."""

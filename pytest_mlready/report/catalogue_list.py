@@ -6,9 +6,8 @@ import dataclasses
 import typing
 from collections.abc import Iterator
 
-from pytest_mlready import settings
 from pytest_mlready.catalogue import NEEDS, Check, checks
-from pytest_mlready.settings import PROFILES
+from pytest_mlready.settings import PROFILES, Settings
 
 
 def show() -> int:
@@ -30,7 +29,7 @@ def lines() -> Iterator[str]:
                     yield f"  {'':<36} needs {needs}"
     yield ""
     yield "defaults of mlready.toml"
-    for name, hint in typing.get_type_hints(settings.Settings).items():
+    for name, hint in typing.get_type_hints(Settings).items():
         table = next((one for one in (hint, *typing.get_args(hint)) if dataclasses.is_dataclass(one)), None)
         if isinstance(table, type) and name not in {"waive", "attest"}:
             for key in dataclasses.fields(table):

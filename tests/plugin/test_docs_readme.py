@@ -11,8 +11,7 @@ from pytest import mark, raises
 
 from pytest_mlready import fixtures
 from pytest_mlready.catalogue import checks
-from pytest_mlready.settings import Settings, parse
-from pytest_mlready.tables import SettingsError
+from pytest_mlready.settings import Settings, SettingsError, parse
 from tests.plugin.project import ROOT, Project
 
 PAGES = {name: (ROOT / name).read_text("utf-8") for name in ("README.md", "docs/guide.md", "docs/catalogue.md")}

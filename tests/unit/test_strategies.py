@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from pytest_mlready.protocols.schemas import schema_errors
 from pytest_mlready.records import Row
+from pytest_mlready.settings import SettingsError
 from pytest_mlready.strategies import bodies, rows
-from pytest_mlready.tables import SettingsError
 
 SAMPLES: tuple[Row, ...] = (
     {"age": 30, "debt": 0.5, "kind": "a", "gap": None},

@@ -11,8 +11,7 @@ from pytest_mlready.catalogue import Check, checks
 from pytest_mlready.checklist import plan, unclaimed_families
 from pytest_mlready.finding import Status
 from pytest_mlready.schedule import Program
-from pytest_mlready.settings import PROFILES, Profile, Settings, parse
-from pytest_mlready.tables import SettingsError
+from pytest_mlready.settings import PROFILES, Profile, Settings, SettingsError, parse
 
 COMMAND = {"service": {"command": "serve {port}"}, "inputs": {"rows": "rows.csv"}}
 URL = {"service": {"url": "http://127.0.0.1:1"}, "inputs": {"rows": "rows.csv"}}

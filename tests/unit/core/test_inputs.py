@@ -10,8 +10,7 @@ from pytest import mark, raises
 
 from pytest_mlready.inputs import MIN_ROWS, read_rows
 from pytest_mlready.records import Row
-from pytest_mlready.settings import parse
-from pytest_mlready.tables import SettingsError
+from pytest_mlready.settings import SettingsError, parse
 
 
 def rows(directory: Path, content: str | bytes, name: str = "rows.csv", **inputs: Any) -> tuple[Row, ...]:

@@ -7,8 +7,7 @@ from pathlib import Path
 
 from pytest import mark, raises
 
-from pytest_mlready.settings import PERMISSIONS, Settings, Waiver, load
-from pytest_mlready.tables import SettingsError, nearest
+from pytest_mlready.settings import PERMISSIONS, Settings, SettingsError, Waiver, load, nearest
 
 SERVICE = '[service]\nurl = "http://127.0.0.1:1"\n'
 EXPERIMENT = (
@@ -129,12 +128,12 @@ def test_what_may_be_done_to_a_target(text: str, allow: set[str], tmp_path: Path
             "mlready.toml: unknown key 'waive.\"a.b\".expired'; did you mean 'exp",
         ),
         (SERVICE + '[attest."a.b"]\nowner = 1\n', 'mlready.toml: attest."a.b".owner: Expected `str`, got `int`'),
-        (SERVICE + 'command = "{port}"\n', "mlready.toml: service: give one of `command` and `url`"),
+        (SERVICE + 'command = "{port}"\n', "mlready.toml: service.command: give one of `command` and `url`"),
         ('[service]\nurl = "127.0.0.1:8000"\n', "service.url: expected http://… or https://…, got '127.0.0.1:8000'"),
         (SERVICE + "[base]\nurl = 'x'\n", "mlready.toml: base.url: expected http://… or https://…, got 'x'"),
         (
             SERVICE + "[base]\ncommand = 'x'\nurl = 'http://x'\n",
-            "mlready.toml: base: give one of `command` and `url`",
+            "mlready.toml: base.command: give one of `command` and `url`",
         ),
         (SERVICE + "[base]\nallow = ['kill']\n", "base.allow[0]: Invalid enum value 'kill'"),
         (SERVICE + "[base]\ntail_ratio = 0\n", "mlready.toml: base.tail_ratio: expected a number above 0, got 0"),

@@ -251,7 +251,7 @@ def test_a_command_by_hand_names_the_variable_and_not_the_token() -> None:
     ],
 )
 def test_a_table_that_cannot_be(table: dict[str, Any], words: str) -> None:
-    from pytest_mlready.tables import SettingsError
+    from pytest_mlready.settings import SettingsError
 
     with pytest.raises(SettingsError, match=words):
         settings(deployment=table)

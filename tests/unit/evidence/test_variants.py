@@ -10,7 +10,7 @@ from pytest_mlready.evidence.experiment_drill import _filled, _weighed
 from pytest_mlready.evidence.labels import _lines, _names
 from pytest_mlready.evidence.variants import route, variant_in
 from pytest_mlready.measure.assignment.declared import Experiment, Variant
-from pytest_mlready.settings_experiments import Experiments
+from pytest_mlready.settings import Experiments
 from tests.unit.records_made import exchange
 
 

@@ -7,11 +7,11 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from pytest_mlready.tables import SettingsError
-
 MetricName = Literal["accuracy", "balanced_accuracy", "f1", "roc_auc", "log_loss", "brier", "mae", "rmse", "r2"]
 Rate = Literal["true_positive_rate", "false_positive_rate", "selection_rate", "accuracy"]
 MAJORITY = "majority"
+SHARES = ("largest_gap", "calibration_error", "noise_flips", "flips", "shift")
+AMOUNTS = ("gain", "margin", "noise", "offline_tolerance")
 
 
 @dataclass(frozen=True)
@@ -68,28 +68,22 @@ class Quality:
     collected_until: datetime.date | None = None
     max_age_days: int = 365
 
-
-SHARES = ("largest_gap", "calibration_error", "noise_flips", "flips", "shift")
-AMOUNTS = ("gain", "margin", "noise", "offline_tolerance")
-
-
-def check_quality(quality: Quality | None, source: str) -> None:
-    """Raises SettingsError where a number of `[quality]` cannot be meant."""
-    if quality is None:
-        return
-    for name in SHARES:
-        if not 0 < (value := getattr(quality, name)) < 1:
-            raise SettingsError(f"{source}: quality.{name}: expected a share between 0 and 1, got {value}")
-    for name in AMOUNTS:
-        if not 0 <= (value := getattr(quality, name)) < math.inf:
-            raise SettingsError(f"{source}: quality.{name}: expected a number of at least 0, got {value}")
-    for name in ("threshold", "slice_floor", "offline"):
-        value = getattr(quality, name)
-        if isinstance(value, float) and not math.isfinite(value):
-            raise SettingsError(f"{source}: quality.{name}: expected a finite number, got {value}")
-    if quality.max_age_days < 1:
-        raise SettingsError(f"{source}: quality.max_age_days: expected a number above 0, got {quality.max_age_days}")
-    if quality.slices and quality.slice_floor is None:
-        raise SettingsError(f"{source}: quality.slices: say the least quality in each, such as `slice_floor = 0.8`")
-    if not quality.rates:
-        raise SettingsError(f"{source}: quality.rates: name at least one rate, or leave the key out")
+    def fault(self) -> str | None:
+        """What cannot be meant, as "key: words"; None if nothing."""
+        for name in SHARES:
+            if not 0 < (value := getattr(self, name)) < 1:
+                return f"{name}: expected a share between 0 and 1, got {value}"
+        for name in AMOUNTS:
+            if not 0 <= (value := getattr(self, name)) < math.inf:
+                return f"{name}: expected a number of at least 0, got {value}"
+        for name in ("threshold", "slice_floor", "offline"):
+            value = getattr(self, name)
+            if isinstance(value, float) and not math.isfinite(value):
+                return f"{name}: expected a finite number, got {value}"
+        if self.max_age_days < 1:
+            return f"max_age_days: expected a number above 0, got {self.max_age_days}"
+        if self.slices and self.slice_floor is None:
+            return "slices: say the least quality in each, such as `slice_floor = 0.8`"
+        if not self.rates:
+            return "rates: name at least one rate, or leave the key out"
+        return None

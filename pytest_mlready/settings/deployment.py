@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from pytest_mlready.settings.tables import not_above_zero
+
 _COPY = re.compile(r"\{registry\}")
 Api = Literal["mlready", "http", "shell", "repository", "mlflow"]
 
@@ -83,7 +85,7 @@ class Deployment:
                 return f'{table}: api = "{api}" needs {missing[0]!r}'
         if self.registry is not None and not _COPY.search(self.command or ""):
             return "registry: a command must say where its copy goes, as {registry}"
-        return None
+        return not_above_zero(self)
 
     @property
     def keeps_history(self) -> bool:

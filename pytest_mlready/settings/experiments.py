@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from pytest_mlready.measure.assignment.declared import Experiment
-from pytest_mlready.tables import nearest
+from pytest_mlready.settings.tables import nearest
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import math
 import re
 import types
 import typing
@@ -60,6 +61,14 @@ def converted(value: object, kind: type[_Table], source: str, place: str) -> _Ta
         for theirs, ours in _WORDS:
             what = what.replace(theirs, ours)
         raise SettingsError(f"{source}: {where}: {what}{_allowed(kind, key)}") from None
+
+
+def not_above_zero(table: object) -> str | None:
+    """The first number of a table that is none above zero, as "key: words"; None if there is none."""
+    for key, value in vars(table).items():
+        if isinstance(value, (int, float)) and not isinstance(value, bool) and not 0 < value < math.inf:
+            return f"{key}: expected a number above 0, got {value}"
+    return None
 
 
 def _allowed(kind: type, key: str) -> str:

@@ -1,0 +1,40 @@
+"""`mlready.toml`: what may be declared in it, and what that must be. A module for each group of tables."""
+
+from pytest_mlready.settings.deployment import Deployment, DeploymentCall
+from pytest_mlready.settings.document import PROFILES, Profile, Settings, load, parse
+from pytest_mlready.settings.drift import Drift
+from pytest_mlready.settings.experiments import ExperimentChange, Experiments
+from pytest_mlready.settings.gate import Attestation, Waiver
+from pytest_mlready.settings.interface import Metrics, Relations
+from pytest_mlready.settings.latency import Latency
+from pytest_mlready.settings.quality import MAJORITY, Quality
+from pytest_mlready.settings.service import PERMISSIONS, Base, Permission, Service
+from pytest_mlready.settings.tables import SettingsError, converted, nearest, refuse_unknown
+
+__all__ = [
+    "MAJORITY",
+    "PERMISSIONS",
+    "PROFILES",
+    "Attestation",
+    "Base",
+    "Deployment",
+    "DeploymentCall",
+    "Drift",
+    "ExperimentChange",
+    "Experiments",
+    "Latency",
+    "Metrics",
+    "Permission",
+    "Profile",
+    "Quality",
+    "Relations",
+    "Service",
+    "Settings",
+    "SettingsError",
+    "Waiver",
+    "converted",
+    "load",
+    "nearest",
+    "parse",
+    "refuse_unknown",
+]
