@@ -7,10 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from pytest_mlready.evidence.context import Context
-from pytest_mlready.evidence.steady_load import MOST_CONNECTIONS, predicts
-from pytest_mlready.evidence.store import GatherError
+from pytest_mlready.evidence.loading import MOST_CONNECTIONS, held, objective, predicts, scheduled, told
 from pytest_mlready.openloop.plan import Plan
-from pytest_mlready.openloop.process import LoadError, search
+from pytest_mlready.openloop.process import search
 from pytest_mlready.openloop.search_plan import SearchPlan
 from pytest_mlready.records import Sweep
 
@@ -22,21 +21,13 @@ SHORTEST_S = 6.0
 
 def made_with(context: Context) -> Mapping[str, Any]:
     """The service, the rate it should have again after an overload, the kind of arrivals, and the limit."""
-    service, latency = context.settings.service, context.settings.latency
-    return {
-        "service": service.command or service.url,
-        "json": service.json,
-        "rate": latency and latency.rate,
-        "arrivals": latency and latency.arrivals,
-        "p99_ms": latency and latency.p99_ms,
-    }
+    latency = context.settings.latency
+    return {**scheduled(context), "p99_ms": latency and latency.p99_ms}
 
 
 def gather(context: Context) -> Sweep:
     """Search from the rate that has to be kept with headroom, then overload."""
-    latency = context.settings.latency
-    if latency is None:
-        raise GatherError("no [latency] table says at which rate to drive the service")
+    latency = objective(context)
 
     def show(trial: Mapping[str, Any]) -> None:
         context.progress(f"capacity: trial {trial['trial']} at {trial['rate']:.4g}/s: {trial['verdict']}")
@@ -59,7 +50,5 @@ def gather(context: Context) -> Sweep:
             overload_rate=latency.rate,
             overload_s=OVERLOAD_S,
         )
-        try:
-            return search(asked, on_progress=show, pass_fds=() if context.turn_fd is None else (context.turn_fd,))
-        except LoadError as error:
-            raise GatherError(str(error)) from None
+        with told():
+            return search(asked, on_progress=show, pass_fds=held(context.turn_fd))

@@ -6,22 +6,20 @@ of 32 MiB and a batch of 100,000 rows or 32 MiB, whichever is less: more than a 
 
 from __future__ import annotations
 
-import contextlib
 import json
-import threading
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_mlready.evidence.asking import ask_one, asked_of
 from pytest_mlready.evidence.bad_bodies import HOLE
+from pytest_mlready.evidence.watching import watched
 from pytest_mlready.records import Exchange, Limits
 
 if TYPE_CHECKING:
     from pytest_mlready.evidence.context import Context
     from pytest_mlready.protocols.json_mapping import JsonMapping
     from pytest_mlready.records import Row
-    from pytest_mlready.service.instance import Instance
     from pytest_mlready.service.transport import Transport
 
 FAR_BYTES = 32 * 1024 * 1024
@@ -31,14 +29,6 @@ DEADLINE_S = 10.0
 KEPT = 2000
 """So much of an answer is kept, in bytes: a batch that was accepted after all is answered with megabytes."""
 _SAMPLE_S = 0.02
-
-
-@dataclass
-class _Memory:
-    """The highest resident memory seen, in bytes; None if the processes are not ours."""
-
-    before: int | None = None
-    peak: int | None = None
 
 
 def made_with(context: Context) -> Mapping[str, Any]:
@@ -53,11 +43,13 @@ def gather(context: Context) -> Limits:
         ordinary = ask_one(context, 0, transport=transport)
         exchanges: list[Exchange] = []
         sizes: list[int] = []
-        with _watched(target.instance) as memory:
+        before = target.instance.rss_bytes() if target.instance is not None else None
+        with watched(target.instance, _SAMPLE_S) as seen:
             for case, path, body in _oversize(context):
                 exchanges.append(_sent(transport, case, path, body, target.mapping))
                 sizes.append(len(body))
-    return Limits(ordinary, tuple(exchanges), memory.before, memory.peak, tuple(sizes))
+    peak = None if before is None else max([before, *(use.rss_bytes for use in seen)])
+    return Limits(ordinary, tuple(exchanges), before, peak, tuple(sizes))
 
 
 def _sent(transport: Transport, case: str, path: str, body: bytes, mapping: JsonMapping) -> Exchange:
@@ -97,26 +89,3 @@ def _batch(mapping: JsonMapping, row: Row, count: int) -> bytes:
     at, end = body.index(hole), body.rindex(hole)
     between = body[at + len(hole) : end]
     return body[:at] + between.join([one] * count) + body[end + len(hole) :]
-
-
-@contextlib.contextmanager
-def _watched(instance: Instance | None) -> Iterator[_Memory]:
-    """Sample the resident memory of the service's processes until the block ends."""
-    memory = _Memory()
-    if instance is None:
-        yield memory
-        return
-    memory.before = memory.peak = instance.rss_bytes()
-    done = threading.Event()
-
-    def sample() -> None:
-        while not done.wait(_SAMPLE_S):
-            memory.peak = max(memory.peak or 0, instance.rss_bytes())
-
-    sampler = threading.Thread(target=sample, name="rss", daemon=True)
-    sampler.start()
-    try:
-        yield memory
-    finally:
-        done.set()
-        sampler.join()

@@ -13,7 +13,7 @@ from typing import Any
 
 from pytest_mlready.evidence.acquaintance import reached
 from pytest_mlready.evidence.context import Context
-from pytest_mlready.evidence.steady_load import TIMEOUT_S, driven, pool_for, predicts
+from pytest_mlready.evidence.loading import TIMEOUT_S, driven, objective, pool_for, predicts, scheduled
 from pytest_mlready.evidence.store import GatherError
 from pytest_mlready.measure import abba
 from pytest_mlready.openloop.plan import Plan
@@ -33,22 +33,13 @@ REQUESTS = 10
 
 def made_with(context: Context) -> Mapping[str, Any]:
     """Both services, and the schedule."""
-    service, base, latency = context.settings.service, context.settings.base, context.settings.latency
-    return {
-        "service": service.command or service.url,
-        "json": service.json,
-        "base": base and (base.command or base.url),
-        "cwd": base and base.cwd,
-        "rate": latency and latency.rate,
-        "arrivals": latency and latency.arrivals,
-    }
+    base = context.settings.base
+    return {**scheduled(context), "base": base and (base.command or base.url), "cwd": base and base.cwd}
 
 
 def gather(context: Context) -> LoadRun:
     """Drive the declared rate, each request to the one whose block it is; classes "base" and "head"."""
-    latency = context.settings.latency
-    if latency is None:
-        raise GatherError("no [latency] table says at which rate to drive the service")
+    latency = objective(context)
     duration_s = max(1.0, context.budget_s - START_S - WARMUP_S)
     pairs = abba.pairs_in(duration_s, max(BLOCK_S, REQUESTS / latency.rate))
 

@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from pytest_mlready.evidence.asking import asked_of
 from pytest_mlready.evidence.context import Context
-from pytest_mlready.evidence.steady_load import driven, predicts
+from pytest_mlready.evidence.loading import TIMEOUT_S, driven, predicts
 from pytest_mlready.evidence.store import GatherError
 from pytest_mlready.openloop.plan import Plan
 from pytest_mlready.records import HealthProbe, Saturation
@@ -26,13 +27,11 @@ IDLE_S = 0.5
 START_S = 3.0
 """What the load process takes to start, and the service to answer what is in flight at the end."""
 SHORTEST_S = 2.5
-TIMEOUT_S = 5.0
 
 
 def made_with(context: Context) -> Mapping[str, Any]:
     """The service, how it is spoken to, and its probes if declared."""
-    service = context.settings.service
-    return {"service": service.command or service.url, "json": service.json, "paths": service.paths}
+    return asked_of(context)
 
 
 def gather(context: Context) -> Saturation:

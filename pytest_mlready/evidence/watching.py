@@ -16,7 +16,7 @@ ANEW = 8
 
 
 @contextlib.contextmanager
-def watched(instance: Instance | None) -> Iterator[list[Use]]:
+def watched(instance: Instance | None, every_s: float = EVERY_S) -> Iterator[list[Use]]:
     """What its processes use until the block ends, `at_s` in seconds since the epoch; nothing if it is not ours."""
     seen: list[Use] = []
     if instance is None:
@@ -26,7 +26,7 @@ def watched(instance: Instance | None) -> Iterator[list[Use]]:
 
     def look() -> None:
         pids = instance.processes()
-        while not done.wait(EVERY_S):
+        while not done.wait(every_s):
             seen.append(instance.use(pids, time.time()))
             if len(seen) % ANEW == 0:
                 pids = instance.processes()

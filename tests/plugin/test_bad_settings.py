@@ -44,7 +44,7 @@ def test_no_such_file_that_was_named(project: Project) -> None:
     [
         ("[service\n", "mlready.toml: not valid TOML: "),
         ("", "mlready.toml: [service] is missing; say `command = "),
-        ("[service]\n", "mlready.toml: service: give one of `command` and `url`"),
+        ("[service]\n", "mlready.toml: service.command: give one of `command` and `url`"),
         ("[servce]\n", "mlready.toml: unknown key 'servce'; did you mean 'service'?"),
         (SERVICE + "[latency]\nrat = 1\n", "mlready.toml: unknown key 'latency.rat'; did you mean 'rate'?"),
         (SERVICE + "[latency]\nrate = '1'\np99_ms = 2\n", "mlready.toml: latency.rate: Expected `float`, got `str`"),
