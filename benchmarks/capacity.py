@@ -13,20 +13,19 @@ Live figures need a machine on which nothing else runs.
 
 from __future__ import annotations
 
-import argparse
-import json
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
+from parts import concluded, parser_of, printed
 
 from pytest_mlready.measure.capacity import Capacity, CapacitySearch
 from pytest_mlready.measure.proportions import lower_bound
@@ -74,28 +73,20 @@ class Row:
 
 def main() -> int:
     """Make all searches, print the table, and return 1 if a target is missed."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="30 searches a queue in virtual time, 2 live")
-    parser.add_argument("--json", type=Path, help="also write every figure here")
-    parser.add_argument("--only", nargs="+", choices=list(PARTS), default=list(PARTS), help="these parts only")
-    options = parser.parse_args()
+    options = parser_of(__doc__, PARTS, "30 searches a queue in virtual time, 2 live").parse_args()
     print(
         f"{'part':<36} {'searches':>8} {'missed':>6} {'off':>4} {'error':>6} {'width':>6} {'trials':>6} {'seconds':>7}"
     )
-    rows = []
-    for name in options.only:
-        for row in PARTS[name](options.quick):
-            rows.append(row)
-            mark = "  MISSED" if row.missed else ""
-            print(
-                f"{row.part:<36} {row.searches:>8} {row.interval_misses:>6} {row.estimates_off:>4} "
-                f"{row.median_error:>6.1%} {row.median_width:>6.1%} {row.mean_trials:>6.1f} {row.mean_seconds:>7.1f}"
-                f"{mark}",
-                flush=True,
-            )
-    if options.json:
-        options.json.write_text(json.dumps([asdict(row) for row in rows], indent=1))
-    return int(any(row.missed for row in rows))
+    rows = list(printed(options, lambda name: PARTS[name](options.quick), _line))
+    return concluded(options, rows, [row.part for row in rows if row.missed])
+
+
+def _line(row: Row) -> str:
+    return (
+        f"{row.part:<36} {row.searches:>8} {row.interval_misses:>6} {row.estimates_off:>4} "
+        f"{row.median_error:>6.1%} {row.median_width:>6.1%} {row.mean_trials:>6.1f} {row.mean_seconds:>7.1f}"
+        f"{'  MISSED' if row.missed else ''}"
+    )
 
 
 def virtual(quick: bool) -> Iterator[Row]:

@@ -20,7 +20,6 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -32,6 +31,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 from drift_tables import LARGE, SHIFTS, Shift, in_blocks, normals, panel_of, peers_alarms, profile_of, table
+from parts import concluded, parser_of, printed
 from threadpoolctl import threadpool_limits
 
 from pytest_mlready.measure.drift import Profile
@@ -67,10 +67,7 @@ class Row:
 
 def main() -> int:
     """Run the parts, print the table, and return 1 if a target is missed."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help=f"{QUICK} runs a cell instead of {FULL}, small cells only")
-    parser.add_argument("--json", type=Path, help="also write every figure here")
-    parser.add_argument("--only", nargs="+", choices=list(PARTS), default=list(PARTS), help="these parts only")
+    parser = parser_of(__doc__, PARTS, f"{QUICK} runs a cell instead of {FULL}, small cells only")
     parser.add_argument("--runs", type=int, help="runs a cell")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="processes")
     parser.add_argument("--evidently", metavar="PYTHON", help="an interpreter that has evidently")
@@ -78,19 +75,9 @@ def main() -> int:
     options = parser.parse_args()
     options.runs = options.runs or (QUICK if options.quick else FULL)
     print(f"{'part':<8} {'cell':<46} {'what':<28} {'runs':>5} {'count':>5} {'rate':>7} {'95% interval':>16}  wanted")
-    rows: list[Row] = []
     with ProcessPoolExecutor(options.jobs, initializer=threadpool_limits, initargs=(1,)) as pool:
-        for name in options.only:
-            began = time.monotonic()
-            for row in PARTS[name](options, pool):
-                rows.append(row)
-                print(_line(row), flush=True)
-            print(f"  {name}: {time.monotonic() - began:.0f} s", file=sys.stderr)
-    if options.json:
-        options.json.write_text(json.dumps([asdict(row) for row in rows], indent=1))
-    missed = [f"missed: {row.part}, {row.cell}, {row.what}" for row in rows if row.missed]
-    print("\n".join(missed) or "every target is met")
-    return int(bool(missed))
+        rows = list(printed(options, lambda name: PARTS[name](options, pool), _line))
+    return concluded(options, rows, [f"{row.part}, {row.cell}, {row.what}" for row in rows if row.missed])
 
 
 def clean(options: argparse.Namespace, pool: ProcessPoolExecutor) -> Iterator[Row]:

@@ -10,14 +10,11 @@ rate, where they are so beyond chance (lower bound above the target). Exit 1 if 
 
 from __future__ import annotations
 
-import argparse
-import json
 import math
 import sys
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -25,6 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 from numpy.typing import NDArray
+from parts import concluded, parser_of, printed
 
 from pytest_mlready.measure.clustering import clustering
 from pytest_mlready.measure.proportions import Word, lower_bound, upper_bound
@@ -67,25 +65,11 @@ class Row:
 
 def main() -> int:
     """Simulate all cells, print the table, and return 1 if a target is missed."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help=f"{QUICK} runs a cell instead of {FULL}")
-    parser.add_argument("--json", type=Path, help="also write every figure here")
-    parser.add_argument("--only", nargs="+", choices=list(RULES), default=list(RULES), help="these rules only")
-    options = parser.parse_args()
+    options = parser_of(__doc__, RULES, f"{QUICK} runs a cell instead of {FULL}").parse_args()
     runs = QUICK if options.quick else FULL
     print(f"{'rule':<34} {'cell':<46} {'runs':>5} {'errors':>6} {'rate':>7} {'upper':>7} {'target':>7}")
-    rows: list[Row] = []
-    for name in options.only:
-        began = time.monotonic()
-        for row in RULES[name](runs):
-            rows.append(row)
-            print(_line(row), flush=True)
-        print(f"  {name}: {time.monotonic() - began:.0f} s", file=sys.stderr)
-    if options.json:
-        options.json.write_text(json.dumps([asdict(row) for row in rows], indent=1))
-    missed = [f"missed: {row.rule}, {row.cell}" for row in rows if row.missed]
-    print("\n".join(missed) or "every target is met")
-    return int(bool(missed))
+    rows = list(printed(options, lambda name: RULES[name](runs), _line))
+    return concluded(options, rows, [f"{row.rule}, {row.cell}" for row in rows if row.missed])
 
 
 def slo_verdicts(runs: int) -> Iterator[Row]:

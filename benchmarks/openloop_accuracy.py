@@ -11,20 +11,19 @@ freeze the requests fall is chance. Exit 1 if a target is missed.
 
 from __future__ import annotations
 
-import argparse
-import json
 import math
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 from laws import Law
+from parts import concluded, parser_of, printed
 from peers_of_load import QUANTILES, TOOLS, Found, installed, locust
 from truth_servers import Serving, serving, split_cores
 
@@ -65,28 +64,20 @@ class Row:
 
 def main() -> int:
     """Run all, print the table, and return 1 if a target is missed."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help=f"500 req/s only, {QUICK_SECONDS} s each")
-    parser.add_argument("--json", type=Path, help="also write every figure here")
-    parser.add_argument("--only", nargs="+", choices=SERVERS, default=SERVERS, help="these servers only")
-    options = parser.parse_args()
+    options = parser_of(__doc__, SERVERS, f"500 req/s only, {QUICK_SECONDS} s each").parse_args()
     rates, seconds = ((500,), QUICK_SECONDS) if options.quick else (RATES, SECONDS)
     core = split_cores()
     if core is None:
         print("one core only: server and generator share it, so that runs may be invalid", file=sys.stderr)
-    began, rows = time.monotonic(), []
     print(f"{'server':<10} {'req/s':>5} {'arrivals':<8} {'tool':<10} {'n':>6}", *(f"{_name(q):>18}" for q in QUANTILES))
-    for name in options.only:
-        with serving(name, core) as server:
-            for row in _rows(name, server, rates, seconds):
-                rows.append(row)
-                print(_line(row), flush=True)
-    print(f"found ms (error); {time.monotonic() - began:.0f} s", file=sys.stderr)
-    missed = [f"missed: {_label(row)}" for row in rows if row.missed] + _ratios(rows)
-    if options.json:
-        options.json.write_text(json.dumps([asdict(row) for row in rows], indent=1))
-    print("\n".join(missed) or "every target is met")
-    return int(bool(missed))
+    rows = list(printed(options, lambda name: _served(name, core, rates, seconds), _line))
+    print("found ms (error)", file=sys.stderr)
+    return concluded(options, rows, [_label(row) for row in rows if row.missed] + _ratios(rows))
+
+
+def _served(name: str, core: int | None, rates: Sequence[int], seconds: int) -> Iterator[Row]:
+    with serving(name, core) as server:
+        yield from _rows(name, server, rates, seconds)
 
 
 def allowed(truth_s: float) -> float:
@@ -165,7 +156,7 @@ def _ratios(rows: list[Row]) -> list[str]:
         line = f"p99 error on stall at {theirs.rate}/s: {told}"
         print(f"{line} (at least {FEWER:g})")
         if ratio < FEWER:
-            missed.append(f"missed: {line}")
+            missed.append(line)
     return missed
 
 
