@@ -16,7 +16,6 @@ SHORT = 'from pytest_mlready.schedule import SCHEDULE\nSCHEDULE.evidence["paired
 
 def prepared(project: Project, tables: str = "") -> None:
     project.real_checks()
-    project.file("conftest.py", SHORT)
     project.command(tables=f"{LATENCY}{tables}")
 
 
@@ -29,6 +28,7 @@ def test_without_a_base_the_line_to_add_is_listed(project: Project) -> None:
 
 def test_the_service_is_compared_with_itself_and_both_have_ended(project: Project) -> None:
     prepared(project, "[base]\np50_ratio = 9\ntail_ratio = 30\n")
+    project.file("conftest.py", SHORT)
     pids = project.path / "pids"
     ran = project.run("--mlready-base-command", f"{COMMAND} --pids {pids}", CHECK, process=True)
     found = ran.check("latency.no_regression")
