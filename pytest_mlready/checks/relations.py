@@ -17,6 +17,8 @@ UNSUPPORTED = 501
 """How a server may refuse a coding or framing that it does not implement."""
 ROUNDS = 60
 """Of requests that meet, in a replay."""
+MOST_PLACES = 8
+"""So many wrong rows of one batch are named."""
 
 
 @check(
@@ -85,10 +87,11 @@ def batch_order_and_size(batch_sizes: BatchSizes) -> Finding:
     sizes = ", ".join(str(len(one.rows)) for one in batch_sizes.batches)
     if wrong:
         batch, at, what = min(wrong, key=lambda one: one[0].rows[one[1]])  # samples come first in the pool
-        places = ", ".join(str(place) for one, place, _ in wrong[:8] if one is batch)
+        places = [str(place) for one, place, _ in wrong if one is batch]
+        shown = ", ".join(places[:MOST_PLACES]) + (" …" if len(places) > MOST_PLACES else "")
         return failed(
             f"batch: in a {batch.exchange.case} row {at} differs from the same row alone: {what}; "
-            f"wrong rows there: {places}; {len(wrong)} of {compared} in batches of {sizes}",
+            f"wrong rows there: {shown}; {len(wrong)} of {compared} in batches of {sizes}",
             measured,
             details=tuple(f"{one.exchange.case}, row {place}: {how}" for one, place, how in wrong[1:20]),
             script=_alone_and_together(batch_sizes, batch, at),

@@ -88,6 +88,13 @@ class TestBatchOrderAndSize:
         assert found.measurement is not None
         assert (found.measurement.value, found.measurement.n) == (1, 8)
 
+    def test_the_places_are_those_of_the_batch_that_is_named(self) -> None:
+        others = batch([(2, 1)] * 9, case="batch of 9 rows")
+        named = batch([(1, 1), *[(0, 1)] * 9], case="batch of 10 rows")
+        found = relations.batch_order_and_size(BatchSizes((*ALONE, *ALONE), (others, named)))
+        assert "in a batch of 10 rows row 1 differs" in found.summary
+        assert "wrong rows there: 1, 2, 3, 4, 5, 6, 7, 8 …; 18 of 19 in batches of 9, 10" in found.summary
+
     @pytest.mark.parametrize(
         ("bad", "word"),
         [
