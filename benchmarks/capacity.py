@@ -129,7 +129,7 @@ def _row(
         count,
         missed,
         off,
-        float(np.median(errors)),
+        float(np.nanmedian(errors)),
         float(np.median(widths)),
         float(np.mean([one.steps for one, _ in found])),
         float(np.mean([seconds for _, seconds in found])),

@@ -166,7 +166,9 @@ class Outcome:
 
     def _judge_closing(self) -> None:
         planned = tuple(one.check for one in self.ledger.planned.values())
-        closing = Closing(self.run.before, self.run.after, planned, self.ledger.judged(), self.run.problem)
+        closing = Closing(
+            self.run.before, self.run.after, planned, self.ledger.judged(), self.run.problem, self.run.left_behind()
+        )
         self.ledger.closing = []
         for check in self.plan.closing:
             if self.run.replay and check.id == "harness.target_pinned":

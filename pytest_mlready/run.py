@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
-from pytest_mlready.records import LoadRun
+from pytest_mlready import left_behind
+from pytest_mlready.records import LeftBehind, LoadRun
 from pytest_mlready.schedule import SCHEDULE, Evidence
 from pytest_mlready.settings import Profile, Settings, SettingsError
 
@@ -282,6 +283,15 @@ class Run:
             self._spare.end()
         if self.target is not None:
             self.target.stop()
+
+    def left_behind(self) -> LeftBehind | None:
+        """What a drill, of this run or an earlier one, found at the target and has not put back."""
+        if self.target is None or self.target.recipe is not None:
+            return None
+        note = left_behind.read(left_behind.path_in(self.target.turns.directory), self.target.url)
+        if note is None or note.found in (self.after or {}).values():
+            return None
+        return LeftBehind(note.found, None, note.problem or "it is not put back yet", note.restore)
 
     def refuse_lost(self) -> None:
         """Raise Unavailable if the target is gone, naming what it was lost by."""

@@ -10,13 +10,16 @@ from pytest_mlready.records import Closing
 @check(
     "harness.target_pinned",
     "must",
-    remedy="Keep deployments away from the target while it is judged, and run again.",
+    remedy="Keep deployments away from the target while it is judged, and run again. A version that a drill could not "
+    "put back has to be, by the command named.",
 )
 def target_pinned(closing: Closing) -> Finding:
     """The same target answers at the end of the run as at its beginning.
 
     Evidence of two different deployments proves nothing about either of them.
     """
+    if (left := closing.left) is not None:
+        return failed(f"{left.found} served before a drill on the target, and {left.problem}", replay=left.restore)
     if closing.before is None or closing.after is None:
         end = "before" if closing.before is None else "after"
         return inconclusive(f"the target could not be asked who it is {end} the run")

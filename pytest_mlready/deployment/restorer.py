@@ -6,15 +6,14 @@ means that the run died, or gave up: then the version is put back, with patience
 
 from __future__ import annotations
 
-import contextlib
-import json
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
 
+from pytest_mlready import left_behind
 from pytest_mlready.deployment.interface import Deployment, Refused, Unanswered
 from pytest_mlready.deployment.making import Recipe, make
 
@@ -55,13 +54,11 @@ def main() -> None:
     if sys.stdin.buffer.readline().strip() == b"done":
         return
     problem = put_back(make(task.recipe), task.version, PATIENCE_S)
-    note = Path(task.note)
+    path = Path(task.note)
     if problem is None:
-        note.unlink(missing_ok=True)
-        return
-    with contextlib.suppress(OSError, ValueError):
-        told = json.loads(note.read_text("utf-8"))
-        note.write_text(json.dumps({**told, "problem": problem}), "utf-8")
+        path.unlink(missing_ok=True)
+    elif (note := left_behind.read(path)) is not None:
+        left_behind.write(path, replace(note, problem=problem))
 
 
 if __name__ == "__main__":

@@ -8,16 +8,15 @@ note beside the target's locks: a later run finds it, and takes the version name
 from __future__ import annotations
 
 import contextlib
-import json
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import msgspec
 
+from pytest_mlready import left_behind
 from pytest_mlready.deployment import Deployment, Recipe, Refused, Unanswered, by_hand
 from pytest_mlready.deployment.restorer import Task, put_back
 from pytest_mlready.evidence.context import Context
@@ -25,7 +24,6 @@ from pytest_mlready.evidence.drill_stage import Stage
 from pytest_mlready.evidence.store import GatherError
 from pytest_mlready.records import LeftBehind
 
-NOTE = "deployment.json"
 PATIENCE_S = 10.0
 
 
@@ -60,12 +58,13 @@ def kept(context: Context, stage: Stage) -> Iterator[Keeping]:
     if stage.fresh:
         yield Keeping(found, "", None)
         return
-    note = context.target.turns.directory / NOTE
-    found = _noted(note, context.target.url) or found
+    url, note = context.target.url, left_behind.path_in(context.target.turns.directory)
+    earlier = left_behind.read(note, url)  # of a run that could not put back what it had found
+    found = earlier.found if earlier is not None else found
     recipe = _recipe(context)
     restore = by_hand(recipe, found)
     keeping = Keeping(found, restore, stage.deployment)
-    note.write_text(json.dumps({"url": context.target.url, "found": found, "restore": restore}), "utf-8")
+    left_behind.write(note, left_behind.Note(url, found, restore))
     restorer = None if _is_own(stage.deployment) else _Restorer(Task(recipe, found, str(note)))
     interrupted = False
     try:
@@ -80,7 +79,7 @@ def kept(context: Context, stage: Stage) -> Iterator[Keeping]:
         if restorer is not None:
             restorer.end(done=left.problem is None)
         if interrupted and left.problem is not None:
-            raise LeftChanged(f"{context.target.url} serves {left.serving}, not {found}: {left.problem}; {restore}")
+            raise LeftChanged(f"{url} serves {left.serving}, not {found}: {left.problem}; {restore}")
 
 
 def serving(deployment: Deployment) -> str | None:
@@ -133,11 +132,3 @@ def _recipe(context: Context) -> Recipe:
 def _is_own(deployment: Deployment) -> bool:
     """Whether it is a user's own object, which another process cannot make again."""
     return not type(deployment).__module__.startswith("pytest_mlready.")
-
-
-def _noted(note: Path, url: str) -> str | None:
-    """The version that an earlier run, which could not put it back, had found."""
-    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-        told = json.loads(note.read_text("utf-8"))
-        return str(told["found"]) if told["url"] == url else None
-    return None

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from pytest_mlready import left_behind
 from pytest_mlready.deployment import Deployment, Recipe, Refused, make
 from pytest_mlready.deployment.restorer import Task, put_back
 from pytest_mlready.evidence import keeping
@@ -44,7 +45,7 @@ def stage_of(url: str, deployment: Deployment | None = None) -> tuple[Context, S
 
 
 def note_of(context: Context) -> Path:
-    return context.target.turns.directory / keeping.NOTE
+    return left_behind.path_in(context.target.turns.directory)
 
 
 def test_after_a_drill_the_version_is_put_back(server: tuple[str, State]) -> None:
@@ -115,7 +116,7 @@ def test_what_cannot_be_put_back_is_said_loudly(server: tuple[str, State], monke
 def test_a_run_that_is_killed_is_outlived_by_who_puts_it_back(server: tuple[str, State], tmp_path: Path) -> None:
     url, state = server
     note = tmp_path / "note.json"
-    note.write_text("{}")
+    left_behind.write(note, left_behind.Note(url, "1", "by hand"))
     task = msgspec.json.encode(Task(recipe_of(url), "1", str(note))).decode()
     run = (
         "import subprocess, sys, os, signal\n"
