@@ -135,7 +135,7 @@ def rollback_under_load(rollback_drill: RollbackDrill) -> Finding:
     and half of another is wrong in a way that nobody will ever find.
     """
     seen = answers(rollback_drill)
-    n, swaps = len(seen), len(rollback_drill.swaps)
+    n, swaps = len(rollback_drill.answers.get("began_s", ())), len(rollback_drill.swaps)
     odd = Counter(WORDS[one.made_by] for one in seen if one.made_by in WORDS)
     stale = [one for one in seen if one.stale]
     failures = Counter(rollback_drill.failures)
@@ -151,7 +151,7 @@ def rollback_under_load(rollback_drill: RollbackDrill) -> Finding:
         return failed(what, measured)
     if failures:
         return inconclusive(f"{what}: shed, perhaps for want of a quiet machine", measured)
-    if not n or not swaps:
+    if not seen or not swaps:
         return inconclusive("no request was made while versions were swapped", measured)
     return passed(f"{n} requests during {swaps} swaps: none failed, mixed or late", measured)
 
