@@ -36,6 +36,7 @@ lint: layers types
 
 types: $(INSTALLED)
 	$(VENV)/bin/mypy
+	MYPYPATH=benchmarks $(VENV)/bin/mypy --explicit-package-bases benchmarks/*.py
 
 layers: $(INSTALLED)
 	$(VENV)/bin/lint-imports

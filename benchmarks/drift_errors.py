@@ -244,7 +244,8 @@ def _evidently(
     with tempfile.TemporaryDirectory() as directory:
         for run in range(options.evidently_runs):
             before, after = pair(run)
-            np.savez(Path(directory, f"{run}.npz"), **_sided("before", before), **_sided("after", after))
+            sides = {**_sided("before", before), **_sided("after", after)}
+            np.savez(Path(directory, f"{run}.npz"), allow_pickle=False, **sides)
         script = str(Path(__file__).with_name("drift_evidently.py"))
         done = subprocess.run([options.evidently, script, directory], capture_output=True, text=True, timeout=3600)
     if done.returncode:

@@ -21,9 +21,10 @@ from urllib.request import urlopen
 from pytest_mlready.catalogue import Check, checks
 from pytest_mlready.service.instance import Instance
 from pytest_mlready.service.launch import start, wait_ready
-from tests.defects.judging import MODEL, ROOT, environment
+from tests.defects.judging import ROOT, environment
 from tests.defects.planting import declared
 
+MODEL = "breast-cancer"
 MODELS = ROOT / "models"
 LONGEST_S = 300
 CACHE = '[cache]\nheader = "x-cache"\n'

@@ -24,7 +24,8 @@ def publish_again(models: Path, version: str) -> None:
 
 def explains(history: list[Change], state: State) -> bool:
     """Whether the changes, played again from the first one, lead to a state without a gap."""
-    serving, earlier = "", []
+    serving = ""
+    earlier: list[str] = []
     for generation, change in enumerate(reversed(history)):
         if change.generation != generation or (generation and change.before != serving):
             return False

@@ -85,7 +85,7 @@ def allowed(truth_s: float) -> float:
     return max(SHARE * truth_s, SMALL_S)
 
 
-def _rows(name: str, server: Serving, rates: tuple[int, ...], seconds: int) -> Iterator[Row]:
+def _rows(name: str, server: Serving, rates: Sequence[int], seconds: int) -> Iterator[Row]:
     for rate in rates:
         yield ours(name, server, rate, seconds, "constant")
         yield ours(name, server, rate, seconds, "poisson")

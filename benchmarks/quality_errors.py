@@ -23,10 +23,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import numpy as np
 from numpy.typing import NDArray
 from parts import concluded, parser_of, printed
+from quality_models import judged_models
 from scipy import stats
 from scipy.special import expit
 
-from benchmarks.quality_models import judged_models
 from pytest_mlready.measure import paired, performance
 from pytest_mlready.measure.calibration import calibration
 from pytest_mlready.measure.gaps import gaps, judge_gaps

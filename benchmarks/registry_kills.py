@@ -22,6 +22,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +80,7 @@ def killed_processes(models: Path, work: Path, kills: int, dice: random.Random) 
     found: Counter[str] = Counter(dict.fromkeys(MUST_BE_NONE, 0))
     for kill in range(kills):
         writers = [forked(lambda acknowledge: keep_changing(settings, loaded, acknowledge)) for _ in range(2)]
-        writers.append(forked(lambda acknowledge, kill=kill: keep_publishing(registry, kill, acknowledge)))
+        writers.append(forked(partial(keep_publishing, registry, kill)))
         for _, pipe in writers:  # all are in the middle of it
             select.select([pipe], [], [], 60)
         time.sleep(dice.uniform(0, 0.2))

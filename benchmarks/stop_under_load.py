@@ -209,8 +209,8 @@ def released(sockets: Sequence[tuple[socket.socket, float]], seconds: float) -> 
     statuses: Counter[str] = Counter()
     held: list[float] = []
     with selectors.DefaultSelector() as selector:
-        for raw, sent in sockets:
-            selector.register(raw, selectors.EVENT_READ, sent)
+        for each, sent in sockets:
+            selector.register(each, selectors.EVENT_READ, sent)
         give_up = time.monotonic() + seconds
         while selector.get_map() and time.monotonic() < give_up:
             for key, _ in selector.select(0.1):

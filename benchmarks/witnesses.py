@@ -43,8 +43,8 @@ class Question:
     def made_by(self, answer: Answer) -> str:
         """The version whose answer this is, byte for byte; else "mixed" if it is of both row by row, or "other"."""
         body = without_id(answer.body)
-        for version, known in self.answers.items():
-            if known == body:
+        for version, expected in self.answers.items():
+            if expected == body:
                 return version
         found = answer.json().get("predictions", ())
         known = [json.loads(each).get("predictions", ()) for each in self.answers.values()]
