@@ -14,8 +14,8 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy import special
 
 from pytest_mlready.measure.estimates import Estimate
 from pytest_mlready.measure.proportions import Word, lower_bound, upper_bound
@@ -91,7 +91,7 @@ def calibration(
         seen,
         Estimate(debiased, min(lower, debiased), max(upper, debiased), p.size),
         z,
-        float(2 * special.ndtr(-abs(z))),
+        float(2 * scipy.special.ndtr(-abs(z))),
         float((1 + np.count_nonzero(perfect >= seen)) / (1 + perfect.size)),
     )
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from scipy import special
+import scipy
 
 Word = Literal["pass", "fail", "inconclusive"]
 Worse = Literal["higher", "lower", "either"]
@@ -137,7 +137,7 @@ def points_needed(series: Array, alpha: float, limit: float) -> int | None:
 def _half(n: int, spread: float, memory: float, alpha: float) -> float:
     """Student's half width for as many independent points as `n` with this memory are worth."""
     effective = max(3.0, n * (1 - memory) / (1 + memory))
-    return float(special.stdtrit(effective - 1, 1 - alpha)) * spread * math.sqrt((1 + memory) / (1 - memory) / n)
+    return float(scipy.special.stdtrit(effective - 1, 1 - alpha)) * spread * math.sqrt((1 + memory) / (1 - memory) / n)
 
 
 def _memory(series: Array) -> float:

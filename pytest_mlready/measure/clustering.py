@@ -11,8 +11,8 @@ import math
 from dataclasses import dataclass, replace
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import special
 
 _FEWEST_BLOCKS = 16
 _SUSPICION = 0.01
@@ -52,7 +52,7 @@ def clustering(events: NDArray[np.bool_]) -> Clustering:
             counts = np.diff(cumulated[offset::block])
             index = float(counts.var(ddof=1)) / (block * (k / n) * (1 - k / n))
             freedom = counts.size - 1
-            if index > found.design_effect and float(special.chdtrc(freedom, index * freedom)) < _SUSPICION:
+            if index > found.design_effect and float(scipy.special.chdtrc(freedom, index * freedom)) < _SUSPICION:
                 found = Clustering(index, block, int(counts.max()))
         block *= 2
     if found.block == 1:
@@ -76,10 +76,10 @@ def share_bounds(k: float, n: float, seen: Clustering, alpha: float) -> tuple[fl
     if n <= 0:
         return 0.0, 1.0
     effect = seen.design_effect
-    lower = float(special.betaincinv(k / effect, (n - k) / effect + 1, alpha)) if k else 0.0
+    lower = float(scipy.special.betaincinv(k / effect, (n - k) / effect + 1, alpha)) if k else 0.0
     if k >= n:
         return lower, 1.0
     more = k + seen.largest
     widened = (k * effect + seen.largest**2) / more
-    upper = float(special.betaincinv(more / widened, (n - k) / widened, 1 - alpha))
+    upper = float(scipy.special.betaincinv(more / widened, (n - k) / widened, 1 - alpha))
     return lower, math.nextafter(upper, 1.0)

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import combinations
 
-from scipy import special
+import scipy
 
 from pytest_mlready.measure.estimates import Estimate
 from pytest_mlready.measure.proportions import Word
@@ -45,7 +45,7 @@ def gaps(rates: Mapping[str, Mapping[str, tuple[int, int]]], alpha: float = 0.05
     ]
     if not pairs:
         return []
-    low, high = special.ndtri(1 - alpha / (2 * len(pairs))), special.ndtri(1 - alpha)
+    low, high = scipy.special.ndtri(1 - alpha / (2 * len(pairs))), scipy.special.ndtri(1 - alpha)
     found = [
         Gap(rate, one, other, apart(rates[rate][one], rates[rate][other], low, high)) for rate, one, other in pairs
     ]

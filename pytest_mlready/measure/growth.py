@@ -6,8 +6,8 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy import special
 
 STRETCHES = 8
 WARMUP = 1 / 3
@@ -53,7 +53,7 @@ def growth(requests: ArrayLike, values: ArrayLike, warmup: float = WARMUP) -> Gr
         return None
     each = grown / answered
     error = float(each.std(ddof=1)) / math.sqrt(STRETCHES)
-    width = float(special.stdtrit(STRETCHES - 1, 1 - ALPHA)) * error
+    width = float(scipy.special.stdtrit(STRETCHES - 1, 1 - ALPHA)) * error
     mean = float(each.mean())
     return Growth(mean, (mean - width, mean + width), float(grown.sum()), float(answered.sum()))
 

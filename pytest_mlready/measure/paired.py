@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from scipy import special
+import scipy
 
 from pytest_mlready.measure.estimates import MOST_ROWS, Estimate
 
@@ -35,7 +35,7 @@ class Difference(Estimate):
         """
         if limit >= 0:
             return super().needed(limit)
-        z = special.ndtri(1 - ALPHA_PASS) + special.ndtri(POWER)
+        z = scipy.special.ndtri(1 - ALPHA_PASS) + scipy.special.ndtri(POWER)
         rows = max(self.discordant, 1 / self.n) * (z / limit) ** 2
         return max(self.n + 1, math.ceil(rows)) if rows < MOST_ROWS else None
 
@@ -57,7 +57,7 @@ def difference(gained: int, lost: int, n: int) -> Difference:
 
 def score_bounds(gained: int, lost: int, n: int, alpha: float, alpha_upper: float | None = None) -> tuple[float, float]:
     """One-sided lower and upper bound on P(only the first is right) - P(only the second is right)."""
-    low, high = special.ndtri(1 - alpha), special.ndtri(1 - (alpha if alpha_upper is None else alpha_upper))
+    low, high = scipy.special.ndtri(1 - alpha), scipy.special.ndtri(1 - (alpha if alpha_upper is None else alpha_upper))
     return _where(gained, lost, n, low), _where(gained, lost, n, -high)
 
 

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from scipy import special
+import scipy
 
 Word = Literal["pass", "fail", "inconclusive"]
 
@@ -17,7 +17,7 @@ def lower_bound(k: float, n: float, alpha: float = 0.05) -> float:
     Counts may be fractions, for effective counts of dependent trials.
     """
     _check(k, n, alpha)
-    return 0.0 if k == 0 else float(special.betaincinv(k, n - k + 1, alpha))
+    return 0.0 if k == 0 else float(scipy.special.betaincinv(k, n - k + 1, alpha))
 
 
 def upper_bound(k: float, n: float, alpha: float = 0.05) -> float:
@@ -26,7 +26,7 @@ def upper_bound(k: float, n: float, alpha: float = 0.05) -> float:
     Zero of n proves only about 3/n (1 − alpha**(1/n)).
     """
     _check(k, n, alpha)
-    return 1.0 if k >= n else float(special.betaincinv(k + 1, n - k, 1 - alpha))
+    return 1.0 if k >= n else float(scipy.special.betaincinv(k + 1, n - k, 1 - alpha))
 
 
 def clean_runs_needed(p: float, alpha: float = 0.05) -> int:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike
-from scipy import special
 
 
 def quantile(values: ArrayLike, q: float) -> float:
@@ -61,7 +61,7 @@ def _rank(n: int, q: float) -> int:
 
 def _binomial_quantile(probability: float, n: int, p: float) -> int:
     """Smallest k with P(Binomial(n, p) <= k) >= probability."""
-    k = max(0, math.ceil(float(special.bdtrik(probability, n, p))))
-    while k > 0 and float(special.bdtr(k - 1, n, p)) >= probability:
+    k = max(0, math.ceil(float(scipy.special.bdtrik(probability, n, p))))
+    while k > 0 and float(scipy.special.bdtr(k - 1, n, p)) >= probability:
         k -= 1
     return k

@@ -11,8 +11,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import special
 
 from pytest_mlready.measure.estimates import Estimate
 from pytest_mlready.measure.scored import Array
@@ -38,7 +38,7 @@ def area_bounds(
     """
     value = area(said, positive)
     ones, zeros = _kinds(positive)
-    z = float(special.ndtri(1 - alpha))
+    z = float(scipy.special.ndtri(1 - alpha))
     if clusters is None:
         return Estimate(value, _newcombe(value, ones, zeros, -z), _newcombe(value, ones, zeros, z), positive.size)
     entities = np.unique(clusters).size
@@ -51,8 +51,9 @@ def area_bounds(
             _newcombe(value, max(1.0, ones * share), max(1.0, zeros * share), z),
             positive.size,
         )
-    centre, width = special.logit(value), z * error / (value * (1 - value))
-    return Estimate(value, float(special.expit(centre - width)), float(special.expit(centre + width)), positive.size)
+    logit, expit = scipy.special.logit, scipy.special.expit
+    centre, width = logit(value), z * error / (value * (1 - value))
+    return Estimate(value, float(expit(centre - width)), float(expit(centre + width)), positive.size)
 
 
 def area_difference(
@@ -62,7 +63,7 @@ def area_difference(
     value = area(first, positive) - area(second, positive)
     parts = _parts(first, positive) - _parts(second, positive)
     error = math.sqrt(_variance(parts, np.arange(positive.size) if clusters is None else clusters))
-    width = float(special.ndtri(1 - alpha)) * error
+    width = float(scipy.special.ndtri(1 - alpha)) * error
     return Estimate(value, max(-1.0, value - width), min(1.0, value + width), positive.size)
 
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy import special
 
 from pytest_mlready.measure.quantiles import quantile
 from pytest_mlready.measure.series import NOTHING, mean_of
@@ -165,7 +165,7 @@ class _Pairs:
         mean, error, n = mean_of(self._differences(ratio))
         if error <= NOTHING:
             return sign * mean > NOTHING
-        return sign * mean / error > float(special.stdtrit(n - 1, 1 - alpha))
+        return sign * mean / error > float(scipy.special.stdtrit(n - 1, 1 - alpha))
 
     def _differences(self, ratio: float) -> Array:
         """Share of each pair's requests above the common quantile, candidate's less baseline's; shape (pairs,)."""

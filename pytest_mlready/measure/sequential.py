@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 
-from scipy import special
+import scipy
 
 _PRIOR_STRENGTH = 2.0
 """First parameter of the fail side's prior; the larger, the less weight right at the limit and far above it."""
@@ -37,9 +37,9 @@ def log_evidence_above(k: float, n: float, share: float) -> float:
 def _log_mixture(k: float, n: float, share: float, a: float, b: float, *, below: bool) -> float:
     if not 0 <= k <= n or not 0 < share < 1:
         raise ValueError(f"needs 0 <= k <= n and 0 < share < 1, not k={k!r}, n={n!r}, share={share!r}")
-    inside = special.betainc if below else special.betaincc
+    inside = scipy.special.betainc if below else scipy.special.betaincc
     prior, posterior = float(inside(a, b, share)), float(inside(a + k, b + n - k, share))
     if posterior == 0.0:
         return -math.inf
-    mixture = float(special.betaln(a + k, b + n - k) - special.betaln(a, b)) + math.log(posterior / prior)
+    mixture = float(scipy.special.betaln(a + k, b + n - k) - scipy.special.betaln(a, b)) + math.log(posterior / prior)
     return mixture - k * math.log(share) - (n - k) * math.log1p(-share)

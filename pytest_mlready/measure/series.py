@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import special
 
 _MOST_CORRELATED = 0.95
 NOTHING = 1e-12
@@ -35,5 +35,5 @@ def mean_interval(series: NDArray[np.float64], confidence: float = 0.95) -> tupl
     if series.size < 2:
         return -math.inf, math.inf
     mean, error, n = mean_of(series)
-    width = float(special.stdtrit(n - 1, 0.5 + confidence / 2)) * error if error else 0.0
+    width = float(scipy.special.stdtrit(n - 1, 0.5 + confidence / 2)) * error if error else 0.0
     return mean - width, mean + width

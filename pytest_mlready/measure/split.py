@@ -12,8 +12,8 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy import special
 
 _CONCENTRATIONS = (10.0, 100.0, 1000.0, 10_000.0)
 """How near to the declared shares the others lie that are considered: from wild departures to the finest."""
@@ -39,7 +39,7 @@ def log_evidence(counts: ArrayLike, shares: Sequence[float]) -> float:
     table, declared = table[:, declared > 0], declared[declared > 0]
     null = float((table * np.log(declared)).sum())
     each = np.array([_log_mixture(table, declared * one) - null for one in _CONCENTRATIONS])
-    return float(special.logsumexp(each)) - math.log(len(_CONCENTRATIONS))
+    return float(scipy.special.logsumexp(each)) - math.log(len(_CONCENTRATIONS))
 
 
 def smallest_shift(n: int, share: float, threshold: float) -> float | None:
@@ -52,7 +52,7 @@ def smallest_shift(n: int, share: float, threshold: float) -> float | None:
     shares = (share, 1 - share)
 
     def shown(shift: float) -> bool:
-        seen = math.ceil(special.bdtrik(1 - _POWER, n, share + shift))
+        seen = math.ceil(scipy.special.bdtrik(1 - _POWER, n, share + shift))
         return seen > n * share and log_evidence((seen, n - seen), shares) >= threshold
 
     if n == 0 or not shown((1 - share) * 0.999):
@@ -67,5 +67,5 @@ def smallest_shift(n: int, share: float, threshold: float) -> float | None:
 def _log_mixture(table: NDArray[np.float64], prior: NDArray[np.float64]) -> float:
     """Log probability of the sequences behind the counts, each group under a share drawn from Dirichlet(prior)."""
     whole = float(prior.sum())
-    groups = special.gammaln(whole) - special.gammaln(whole + table.sum(axis=1))
-    return float(groups.sum() + (special.gammaln(prior + table) - special.gammaln(prior)).sum())
+    groups = scipy.special.gammaln(whole) - scipy.special.gammaln(whole + table.sum(axis=1))
+    return float(groups.sum() + (scipy.special.gammaln(prior + table) - scipy.special.gammaln(prior)).sum())

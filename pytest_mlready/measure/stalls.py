@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy import special
 
 Array = NDArray[np.float64]
 
@@ -79,6 +79,6 @@ def _share_bounds(lengths: Array, duration_s: float, alpha: float) -> tuple[floa
         return 0.0, 1.0
     total, squares = float(lengths.sum()), float(np.square(lengths).sum())
     events, length = total**2 / squares, squares / total
-    low = float(special.gammaincinv(events, alpha)) * length / duration_s
-    high = float(special.gammainccinv(events + 1, alpha)) * length / duration_s
+    low = float(scipy.special.gammaincinv(events, alpha)) * length / duration_s
+    high = float(scipy.special.gammainccinv(events + 1, alpha)) * length / duration_s
     return low, min(1.0, high)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import special
 
 from pytest_mlready.measure.drift.alarm import Alarm, Level
 from pytest_mlready.measure.drift.profile import Numbers, Pairs
@@ -38,7 +38,7 @@ def correlation_alarms(
     with np.errstate(all="ignore"):
         variance = inflated * (1 / (rows - 3) + 1 / (new_rows - 3))
         z = np.abs(_fisher(r) - _fisher(new_r)) / np.sqrt(variance)
-    p = np.where(enough, 2 * special.ndtr(-np.nan_to_num(z)), 1.0) * enough.sum()
+    p = np.where(enough, 2 * scipy.special.ndtr(-np.nan_to_num(z)), 1.0) * enough.sum()
     change = np.abs(r - new_r)
     hits = np.flatnonzero((p < level.alpha) & (change >= FLOOR))
     for at in hits[np.argsort(-change[hits])]:

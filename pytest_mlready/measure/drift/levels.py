@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import special
 
 from pytest_mlready.measure.drift.alarm import Alarm, Level
 from pytest_mlready.measure.drift.cells import Ints
@@ -57,7 +57,7 @@ def _distribution(plan: LevelPlan, before: Ints, after: Ints, level: Level) -> A
     if table.shape[1] < 2:
         return None
     chi_square = float(((table - expected) ** 2 / expected).sum())
-    p = float(special.chdtrc(table.shape[1] - 1, chi_square))
+    p = float(scipy.special.chdtrc(table.shape[1] - 1, chi_square))
     distance = float(np.abs(table[0] / rows[0] - table[1] / rows[1]).sum() / 2)
     if distance < TOTAL_VARIATION or p >= level.alpha:
         return None

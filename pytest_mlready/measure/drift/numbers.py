@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import special
 
 from pytest_mlready.measure.drift import cells
 from pytest_mlready.measure.drift.alarm import Alarm, Level, Test
@@ -104,7 +104,7 @@ def shape_alarms(compared: list[Compared], level: Level) -> Iterator[Alarm]:
     for ks, wilcoxon, (before, after) in kinds:
         found = distances(before, after, level.together)
         p_ks = ks_tail(found.d, found.n / level.together, found.other_n / level.together)
-        p_rank = 2 * special.ndtr(-np.abs(found.z))
+        p_rank = 2 * scipy.special.ndtr(-np.abs(found.z))
         for at in np.flatnonzero((found.d >= FLOORS[ks]) & (p_ks < level.alpha)):
             yield _alarm(compared[at], ks, float(found.d[at]), float(p_ks[at]))
         for at in np.flatnonzero((np.abs(found.auc) >= FLOORS[wilcoxon]) & (p_rank < level.alpha)):

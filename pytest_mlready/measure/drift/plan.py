@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import special
 
 from pytest_mlready.measure.drift.cells import CELLS, Ints, counted
 
@@ -159,6 +159,6 @@ def runs_of(values: NDArray[Any]) -> tuple[NDArray[Any], Ints]:
 def _scores(values: NDArray[np.float64], centre: float, scale: float) -> tuple[int, ...]:
     counts, _, _ = counted(values, centre, scale)
     ranks = (np.cumsum(counts) - counts / 2) / values.size
-    score = np.rint(special.ndtri(np.clip(ranks, 1e-9, 1 - 1e-9)) * STEPS_PER_SD)
+    score = np.rint(scipy.special.ndtri(np.clip(ranks, 1e-9, 1 - 1e-9)) * STEPS_PER_SD)
     steps = np.arange(1 - HIGHEST_SCORE, HIGHEST_SCORE + 1)
     return tuple(int(one) for one in np.searchsorted(score, steps, side="left"))

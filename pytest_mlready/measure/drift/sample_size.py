@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from scipy import special
+import scipy
 
 from pytest_mlready.measure.drift.numbers import TESTS
 
@@ -20,8 +20,8 @@ def rows_needed(columns: int, smallest_shift: float, alpha: float = 0.01) -> flo
         smallest_shift: the smallest shift of a mean that matters, in standard deviations.
         alpha: of all columns together.
     """
-    area = float(special.ndtr(smallest_shift / math.sqrt(2))) - 0.5
-    z = -float(special.ndtri(alpha / (2 * TESTS * columns)))
+    area = float(scipy.special.ndtr(smallest_shift / math.sqrt(2))) - 0.5
+    z = -float(scipy.special.ndtri(alpha / (2 * TESTS * columns)))
     return (z + POWER_Z) ** 2 / (12 * area**2)
 
 

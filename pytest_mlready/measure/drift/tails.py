@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import special
 
 Floats = NDArray[np.float64]
 _NEGLIGIBLE = 40.0
@@ -44,7 +44,8 @@ def beta_binomial_tail(k: int, n: int, a: float, b: float) -> float:
     mean = n * a / (a + b)
     sd = math.sqrt(mean * b / (a + b) * (a + b + n) / (a + b + 1))
     x = np.arange(k, min(n, k + int(40 * sd) + 200) + 1, dtype=np.float64)
-    logs = np.asarray(_choose(n, x) + special.betaln(x + a, n - x + b) - special.betaln(a, b), dtype=np.float64)
+    betaln = scipy.special.betaln
+    logs = np.asarray(_choose(n, x) + betaln(x + a, n - x + b) - betaln(a, b), dtype=np.float64)
     return _summed(logs)
 
 
@@ -82,9 +83,9 @@ def skewed_tail(scores: Floats, counts: Floats, n: float, z: float) -> float:
     w = math.sqrt(max(0.0, 2 * n * (high * target - cumulant)))
     u = high * math.sqrt(n * variance)
     if w < 1e-3 or u < 1e-3:
-        return float(special.ndtr(-abs(z)))
+        return float(scipy.special.ndtr(-abs(z)))
     density = math.exp(-w * w / 2) / math.sqrt(2 * math.pi)
-    return min(1.0, max(0.0, float(special.ndtr(-w)) + density * (1 / u - 1 / w)))
+    return min(1.0, max(0.0, float(scipy.special.ndtr(-w)) + density * (1 / u - 1 / w)))
 
 
 def _tilted(scores: Floats, share: Floats, theta: float) -> tuple[float, float, float]:
@@ -97,7 +98,8 @@ def _tilted(scores: Floats, share: Floats, theta: float) -> tuple[float, float, 
 
 
 def _choose(n: float, k: Floats | float) -> Floats:
-    logs: Floats = special.gammaln(n + 1) - special.gammaln(np.add(k, 1.0)) - special.gammaln(n - np.asarray(k) + 1)
+    gammaln = scipy.special.gammaln
+    logs: Floats = gammaln(n + 1) - gammaln(np.add(k, 1.0)) - gammaln(n - np.asarray(k) + 1)
     return logs
 
 
