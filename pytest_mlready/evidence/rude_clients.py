@@ -63,9 +63,9 @@ ABRUPT = (
 STALLED = Manner("stopped in the middle of its body and stays", share=0.5, stays=True)
 CROWD = Manner("vanished in the middle of its body", share=0.5, ends="reset", times=30)
 IN_CHUNKS = Manner(
-    "sent its body in chunks, one after another", listens="whole answer", pieces=4, seconds=0.08, chunked=True
+    "sent its body in chunks, one after another", listens="whole answer", pieces=4, seconds=0.04, chunked=True
 )
-TRICKLING = Manner("sent its body a few bytes at a time", listens="whole answer", pieces=8, seconds=0.3)
+TRICKLING = Manner("sent its body a few bytes at a time", listens="whole answer", pieces=8, seconds=0.15)
 
 
 def misbehave(target: Target, manner: Manner, path: str, body: bytes, deadline_s: float) -> Exchange:
