@@ -15,6 +15,9 @@ LEAST_SHARE = 0.95
 MOST_REQUESTS = 1000
 MOST_WALL_S = 2.0
 MOST_CPU_S = 0.9
+CHEAPER = 9.8
+"""So many times cheaper than the peer a found defect was where those seconds were measured (0.9 beside 8.8): on another
+machine, and with the peer beside, this is the target."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,8 @@ def totals_of(rows: Sequence[Row]) -> dict[str, Any]:
         totals["the peer's alarms on the healthy service"] = [
             cause for row in rows if row.group == HEALTHY and row.peer is not None for cause in row.peer.causes
         ]
+        dearer = totals["peer"]["CPU s a detected defect"] / max(0.01, totals["ours"]["CPU s a detected defect"])
+        totals["the peer's CPU s a detected defect by ours"] = round(dearer, 1)
         totals["found by the peer only"] = [row.name for row in sick if row.found_by_peer and not row.found]
     return totals
 
@@ -98,8 +103,11 @@ def missed_of(rows: Sequence[Row], totals: dict[str, Any]) -> list[str]:
     for what, limit in (("requests a run", MOST_REQUESTS), ("wall s a run", MOST_WALL_S)):
         if own[what] > limit:
             missed.append(f"{own[what]} {what}, at most {limit} wanted")
-    if count and own["CPU s a detected defect"] > MOST_CPU_S:
+    cheaper = totals.get("the peer's CPU s a detected defect by ours")
+    if count and cheaper is None and own["CPU s a detected defect"] > MOST_CPU_S:
         missed.append(f"{own['CPU s a detected defect']} CPU s a detected defect, at most {MOST_CPU_S} wanted")
+    if count and cheaper is not None and cheaper < CHEAPER:
+        missed.append(f"a detected defect is {cheaper} times cheaper than the peer's, at least {CHEAPER} wanted")
     if only := totals.get("found by the peer only"):
         missed.append(f"found by the peer only: {', '.join(only)}")
     return missed
