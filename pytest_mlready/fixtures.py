@@ -131,20 +131,25 @@ def mlready_canary(
     Each is a version, asked for by name, or the URL of an instance. `labels`, one for each sample row, add quality,
     `points` is the window (60 of 8 rows each); `verdict`, `metrics` and `points_needed` are what comes of it.
     """
-    from pytest_mlready.run import Run
 
-    run: Run = request.config.stash[ACTIVE].run
+    def compare(candidate: str, control: str, *, labels: Sequence[Label] = (), points: int = 60) -> CanaryVerdict:
+        from pytest_mlready.measured_load import compared
 
-    def compared(candidate: str, control: str, *, labels: Sequence[Label] = (), points: int = 60) -> CanaryVerdict:
-        return run.canary(candidate, control, labels, points)
+        return compared(request.config.stash[ACTIVE].run, candidate, control, labels, points)
 
-    return compared
+    return compare
 
 
 @fixture
 def mlready_load(request: FixtureRequest) -> Callable[[float, float], LoadRun]:
     """`mlready_load(rate, duration)` drives open-loop predict load (requests a second, seconds): a LoadRun."""
-    return request.config.stash[ACTIVE].run.load
+
+    def drive(rate: float, duration_s: float) -> LoadRun:
+        from pytest_mlready.measured_load import driven
+
+        return driven(request.config.stash[ACTIVE].run, rate, duration_s)
+
+    return drive
 
 
 @fixture

@@ -12,7 +12,7 @@ import importlib
 import os
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -28,8 +28,7 @@ from pytest_mlready.settings import Profile, Settings, SettingsError
 if TYPE_CHECKING:
     from pytest_mlready.deployment import Recipe
     from pytest_mlready.evidence.context import Spare
-    from pytest_mlready.measure.canary import CanaryVerdict
-    from pytest_mlready.records import Label, Row
+    from pytest_mlready.records import Row
     from pytest_mlready.service.target import Target
 
 RECOVERY_S = 5.0
@@ -216,32 +215,6 @@ class Run:
             if spec.turn != "shared":
                 self._probe(f"by {spec.name}")
         return record
-
-    def load(self, rate: float, duration_s: float) -> LoadRun:
-        """Drive open-loop load of predict requests at the target, in a turn of its own, for a user's test."""
-        from pytest_mlready.evidence.steady_load import drive
-
-        target = self.require_target()
-        target.require("load")
-        self.refuse_lost()
-        with self.turn(exclusive=True) as turn_fd:
-            run: LoadRun = drive(target, self.rows, rate=rate, duration_s=duration_s, seed=self.seed, turn_fd=turn_fd)
-            return run
-
-    def canary(self, candidate: str, control: str, labels: Sequence[Label], points: int) -> CanaryVerdict:
-        """Compare two versions in a turn of their own, for a user's test."""
-        from pytest_mlready.checks.canary import judged
-        from pytest_mlready.evidence.canary_run import compare
-        from pytest_mlready.evidence.context import Context
-
-        target = self.require_target()
-        target.require("load")
-        self.refuse_lost()
-        context = Context(
-            target, self.settings, self.rows, self.seed, SCHEDULE.evidence["canary_run"].budget_s("quick")
-        )
-        with self.turn(exclusive=True):
-            return judged(compare(context, candidate, control, labels, points))
 
     def require_target(self) -> Target:
         """The target. Raises Unavailable in a replay."""

@@ -18,8 +18,10 @@ from tests.plugin.project import Project
 from tests.plugin.stub_service import Stub, server
 
 # pytester forgets what a run in this process imported: a second copy of a module raises errors that the first does not
-# know, and numpy cannot be imported twice.
+# know, and numpy and scipy cannot be imported twice.
 checks()
+for each in ("special", "optimize", "stats"):
+    importlib.import_module(f"scipy.{each}")
 for one in pkgutil.iter_modules(evidence.__path__):
     importlib.import_module(f"{evidence.__name__}.{one.name}")
 
