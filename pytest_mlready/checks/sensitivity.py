@@ -47,10 +47,14 @@ def input_matters(answers: Answers, edits: Edits, settings: Settings) -> Finding
         )
     declared = (settings.relations or Relations()).active
     asked_of = {one.column for one in edits.edits}
-    idle = [column for column in declared if column in asked_of and not _moves(edits, column)]
+    idle = {column: _rows_of(edits, column) for column in declared if column in asked_of and not _moves(edits, column)}
+    blamed = [column for column, rows in idle.items() if rows >= ENOUGH]
+    if blamed:
+        what = f"relation: no edit of {', '.join(blamed)} changed any answer, though declared active"
+        return failed(what, Measurement(len(blamed), "1", n=len(declared), limit=0), script=_moving(edits, blamed[0]))
     if idle:
-        what = f"relation: no edit of {', '.join(idle)} changed any answer, though declared active"
-        return failed(what, Measurement(len(idle), "1", n=len(declared), limit=0), script=_moving(edits, idle[0]))
+        few = ", ".join(f"{column} in {rows} rows" for column, rows in idle.items())
+        return inconclusive(f"edits of {few} changed no answer, {ENOUGH} rows are needed to blame a declared column")
     unasked = [column for column in declared if column not in asked_of]
     if unasked:
         return inconclusive(f"{', '.join(unasked)}, declared active, could not be edited: the samples have one value")
@@ -155,6 +159,11 @@ def _bounds(relations: Relations, one: Answered) -> Iterator[Judged]:
 def _moves(edits: Edits, column: str) -> bool:
     return any(difference(before.only, after.only) is not None
                for _, before, after in _edited(edits, column) if before.only and after.only)  # fmt: skip
+
+
+def _rows_of(edits: Edits, column: str) -> int:
+    """In how many rows an edit of the column was answered."""
+    return len({edit.row for edit, _, _ in _edited(edits, column)})
 
 
 def _moving(edits: Edits, column: str) -> Replay:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pytest_mlready.evidence.asking import ask_one, asked_of, decoded_one, predict
@@ -12,6 +12,7 @@ from pytest_mlready.evidence.context import Context
 from pytest_mlready.evidence.mixed_rows import numeric_columns, spread
 from pytest_mlready.evidence.reference import expected_of
 from pytest_mlready.evidence.store import GatherError
+from pytest_mlready.measure.agreement import difference
 from pytest_mlready.records import Answered, Edit, Edits, Prediction, Row
 from pytest_mlready.service.transport import Transport
 from pytest_mlready.settings import Relations, nearest
@@ -46,8 +47,38 @@ def gather(context: Context) -> Edits:
             steps = ladder(context.rows, column, at)
             asked = steps if column in declared else steps[-1:]
             edits += [_edited(context, transport, at, column, value) for value in asked]
+        for column in relations.active:
+            edits += _further(context, transport, column, originals, edits, until + context.budget_s)
         beyond, beyond_expected = _beyond(context, transport) if expected else ((), ())
     return Edits(originals, tuple(edits), expected, beyond, beyond_expected)
+
+
+def _further(
+    context: Context,
+    transport: Transport,
+    column: str,
+    originals: Sequence[Answered],
+    edits: Sequence[Edit],
+    until: float,
+) -> Iterator[Edit]:
+    """Edits of a declared active column in further rows, until one moves an answer: a tree is flat in many rows."""
+    before = {one.rows[0]: one.only for one in originals}
+
+    def moves(edit: Edit) -> bool:
+        own, now = before[edit.row], edit.answered.only
+        return own is not None and now is not None and difference(own, now) is not None
+
+    so_far = [edit for edit in edits if edit.column == column]
+    if any(map(moves, so_far)):
+        return
+    for at in [row for row in before if row not in {edit.row for edit in so_far}]:
+        for value in ladder(context.rows, column, at):
+            if time.monotonic() > until:
+                return
+            edit = _edited(context, transport, at, column, value)
+            yield edit
+            if moves(edit):
+                return
 
 
 def places(declared: Sequence[str], columns: Sequence[str], rows: Sequence[int]) -> list[tuple[int, str]]:

@@ -44,9 +44,13 @@ class TestInputMatters:
         assert [holds for holds, _ in replayed(found)] == ["vary"]
 
     def test_a_declared_feature_that_moves_nothing_fails(self) -> None:
-        found = self.judge(ANSWERS, edits("age", (1.0, 0.25), (3.0, 0.25)), active=["age"])
+        idle = tuple(Edit(row, "age", 2.0, 3.0, SINGLES[row]) for row in ROWS)
+        found = self.judge(ANSWERS, Edits(SINGLES, idle[:8]), active=["age"])
         assert found.status is Status.FAIL
         assert "no edit of age changed any answer" in found.summary
+        found = self.judge(ANSWERS, Edits(SINGLES, idle[:7]), active=["age"])
+        assert found.status is Status.INCONCLUSIVE
+        assert "age in 7 rows changed no answer, 8 rows are needed" in found.summary
         assert self.judge(ANSWERS, edits("age", (1.0, 0.25), (3.0, 0.3)), active=["age"]).status is Status.PASS
 
     def test_a_declared_feature_that_was_not_edited_decides_nothing(self) -> None:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from pytest_mlready.evidence import reference
+from pytest_mlready.evidence import edits, reference
 from pytest_mlready.evidence.edits import ladder, outside, places
 from pytest_mlready.evidence.store import GatherError
 from pytest_mlready.records import Prediction, Row
+from tests.plugin.stub_service import Stub
+from tests.unit.evidence.test_rudeness import serving
+from tests.unit.records_made import settings
 
 ROWS: tuple[Row, ...] = (
     {"real": 0.5, "whole": 1, "kind": "a", "gap": None},
@@ -81,3 +86,31 @@ class TestReference:
         with pytest.raises(GatherError, match='"module:name"'):
             reference.expected_of("module", ".", ROWS)
         assert reference.expected_of(None, ".", ROWS) == ()
+
+
+@dataclass
+class Flat(Stub):
+    """One feature counts for nothing, but for rows that have a small value of another, as below a branch of a tree."""
+
+    first: float = -1e9
+
+    def answer(self, method: str, path: str, body: bytes) -> tuple[int, object]:
+        if method != "POST":
+            return super().answer(method, path, body)
+        row = json.loads(body)["features"]
+        positive = row[1] > 1.0 if row[0] < self.first else row[0] > 6.0
+        return 200, {"prediction": int(positive)}
+
+
+def test_a_declared_column_that_is_flat_in_many_rows_is_edited_in_more_until_it_moves_an_answer() -> None:
+    active = settings(relations={"active": ["x1"]})
+    with serving(Flat(first=5.0)) as context:
+        rows = tuple({**row, "x0": 9.0 if at < 9 else 1.0} for at, row in enumerate(context.rows))
+        record = edits.gather(replace(context, rows=rows, settings=active, budget_s=5.0))
+    asked = list(dict.fromkeys(one.row for one in record.edits if one.column == "x1"))
+    assert asked == [one for one in asked if one < 9] + [asked[-1]]
+    assert len(asked) > edits.DECLARED_ROWS
+
+    with serving(Flat()) as context:
+        record = edits.gather(replace(context, settings=active, budget_s=5.0))
+    assert {one.row for one in record.edits if one.column == "x1"} == {one.rows[0] for one in record.originals}
