@@ -133,6 +133,14 @@ NEEDS: dict[str, tuple[Callable[[Settings], object], str]] = {
     "drift.data": (lambda s: s.drift and s.drift.reference and s.drift.current, "[drift] reference = …, current = …"),
     "drift.prediction": (lambda s: s.drift and s.drift.prediction, '[drift] prediction = "…"'),
     "drift.max_age_days": (lambda s: s.drift and s.drift.max_age_days, "[drift] max_age_days = …"),
+    "drift.signal": (
+        lambda s: s.drift and s.drift.signal,
+        '[drift.signal] metric = "…", above = 0.5, feature_label = "…"   (or preset = "…")',
+    ),
+    "drift.signal.reference": (
+        lambda s: s.drift and s.drift.signal and s.drift.signal.reference,
+        '[drift.signal.reference] path = "/drift", key = "…"   (or metric and label)',
+    ),
     "cache": (lambda s: s.cache, '[cache] header = "x-cache"'),
     "quality.rows": (lambda s: s.labelled, '[quality] rows = "held_out.csv", label = "…"'),
     "quality.threshold": (lambda s: s.quality and s.quality.threshold is not None, "[quality] threshold = …"),

@@ -85,6 +85,12 @@ SCHEDULE = _schedule(
     Evidence("bad_requests", records.BadRequests, {"smoke": 1}, permission="fuzz", needs=("inputs.rows",)),
     Evidence("bad_items", records.BadItems, {"smoke": 1}, permission="fuzz", needs=("inputs.rows",)),
     Evidence("drift_data", records.DriftData, {"quick": 0.5}, needs=("drift.data",)),
+    Evidence(
+        "drift_reference",
+        records.DriftReferenceTold,
+        {"quick": 0.5},
+        needs=("drift.signal.reference", "inputs.rows"),
+    ),
     Evidence("corpus", records.Corpus, {"quick": 1}, permission="fuzz", needs=("inputs.rows",)),
     Evidence("spellings", records.Spellings, {"quick": 0.5}, permission="fuzz", needs=("inputs.rows",)),
     Evidence("edits", records.Edits, {"quick": 1}, permission="fuzz", needs=("inputs.rows",)),
@@ -166,6 +172,14 @@ SCHEDULE = _schedule(
         needs=("experiments.declared", "inputs.rows"),
     ),
     Evidence("broken_model", records.BrokenModel, {"quick": 3}, turn="destructive", needs=("drills.broken_model",)),
+    Evidence(
+        "drift_drill",
+        records.DriftDrill,
+        {"full": 30},
+        turn="destructive",
+        permission="load",
+        needs=("drift.signal", "inputs.rows"),
+    ),
     Evidence(
         "drain",
         records.Drain,

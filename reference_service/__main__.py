@@ -19,6 +19,7 @@ _BOUNDS: Mapping[str, tuple[float, float]] = {
     "rate_limit": (0, _MOST),
     "rate_burst": (1, _MOST),
     "drift_window": (0, _MOST),
+    "drift_look_seconds": (0.001, _WEEK_SECONDS),
     "rollback_error_rate": (0, 1),
     "rollback_quality": (0, _MOST),
     "rollback_window_seconds": (1, _WEEK_SECONDS),
@@ -49,6 +50,13 @@ def settings_of(arguments: Sequence[str] | None = None) -> Settings:
     add("--rate-limit", type=float, default=default.rate_limit, metavar="R", help="requests/s a client (0: no limit)")
     add("--rate-burst", type=int, default=default.rate_burst, metavar="N", help="of these at once (%(default)s)")
     add("--drift-window", type=int, default=default.drift_window, metavar="ROWS", help="rows watched (%(default)s)")
+    add(
+        "--drift-look-seconds",
+        type=float,
+        default=default.drift_look_seconds,
+        metavar="S",
+        help="least time between two looks at them (%(default)s)",
+    )
     add("--rollback-error-rate", type=float, default=0.0, metavar="R", help="failures that roll back (0: never)")
     add("--rollback-quality", type=float, metavar="BOUND", help="accuracy or mean error that rolls back (none: never)")
     add(

@@ -146,7 +146,7 @@ def build_components(settings: Settings) -> Components:
         experiments=Experiments(changes, examination, routing, telemetry, log),
         outcomes=outcomes,
         automatic_rollback=AutomaticRollback(settings, contract.task, serving, outcomes, deployments),
-        drift=DriftMonitor(registry, serving, telemetry, shared, settings.drift_window),
+        drift=DriftMonitor(registry, serving, telemetry, shared, settings.drift_window, settings.drift_look_seconds),
         access=Access(known_tokens(settings), settings.keyed, log),
         rate_limit=RateLimit(settings.rate_limit, settings.rate_burst, settings.state_directory),
         traces=Traces(),

@@ -74,6 +74,7 @@ class Settings:
         rate_limit: requests a second that one client may make, over all workers; 0 for no limit.
         rate_burst: how many of them at once.
         drift_window: rows that the drift monitor compares with the training data; 0 switches it off.
+        drift_look_seconds: the least time between two looks of it.
         rollback_error_rate: share of failed predictions beyond which the version before is restored; 0 for never.
         rollback_quality: accuracy below which, or mean error above which, it is; None for never.
         rollback_window_seconds: how far back both look.
@@ -98,6 +99,7 @@ class Settings:
     rate_limit: float = 0.0
     rate_burst: int = 20
     drift_window: int = 1000
+    drift_look_seconds: float = 1.0
     rollback_error_rate: float = 0.0
     rollback_quality: float | None = None
     rollback_window_seconds: float = 60.0

@@ -16,6 +16,7 @@ ACCEPT = (
 USUAL_PATH = "/metrics"
 MAX_SAMPLES = 100_000
 MAX_TEXT = 500
+Samples = list[tuple[str, dict[str, str], float]]
 
 
 def scraped(context: Context, transport: Transport) -> Exposition:
@@ -37,13 +38,21 @@ def read(exchange: Exchange) -> Exposition:
     problem = media_problem(media)
     if problem is not None:
         return Exposition(exchange, problem)
+    samples = samples_of(exchange)
+    if isinstance(samples, str):
+        return Exposition(exchange, samples)
+    finite = ((name, labels, value if math.isfinite(value) else 0.0) for name, labels, value in samples)
+    return Exposition(exchange, None, tuple(finite))
+
+
+def samples_of(exchange: Exchange) -> Samples | str:
+    """The samples of an answer as the reference parser reads them, with NaN and infinities, or why there are none."""
     try:
-        samples = _parsed(exchange.body.decode("utf-8"), openmetrics="openmetrics" in (media or "").lower())
+        openmetrics = "openmetrics" in (exchange.header("Content-Type") or "").lower()
+        samples = _parsed(exchange.body.decode("utf-8"), openmetrics=openmetrics)
     except Exception as error:  # the parser raises whatever it stumbles over: the target wrote the text
-        return Exposition(exchange, f"it does not parse: {type(error).__name__}: {str(error)[:200]}")
-    if len(samples) > MAX_SAMPLES:
-        return Exposition(exchange, f"more than {MAX_SAMPLES} samples")
-    return Exposition(exchange, None, tuple(samples))
+        return f"it does not parse: {type(error).__name__}: {str(error)[:200]}"
+    return f"more than {MAX_SAMPLES} samples" if len(samples) > MAX_SAMPLES else samples
 
 
 def media_problem(content_type: str | None) -> str | None:
@@ -59,7 +68,7 @@ def media_problem(content_type: str | None) -> str | None:
     return f"its Content-Type is {content_type[:100]!r}, not text/plain; version=0.0.4 or OpenMetrics"
 
 
-def _parsed(text: str, *, openmetrics: bool) -> list[tuple[str, dict[str, str], float]]:
+def _parsed(text: str, *, openmetrics: bool) -> Samples:
     if openmetrics:
         from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse
     else:
@@ -68,7 +77,7 @@ def _parsed(text: str, *, openmetrics: bool) -> list[tuple[str, dict[str, str], 
     for family in parse(text):  # type: ignore[no-untyped-call]
         for sample in family.samples:
             labels = {name[:MAX_TEXT]: value[:MAX_TEXT] for name, value in sample.labels.items()}
-            samples.append((sample.name, labels, sample.value if math.isfinite(sample.value) else 0.0))
+            samples.append((sample.name, labels, float(sample.value)))
             if len(samples) > MAX_SAMPLES:
                 return samples
     return samples

@@ -23,7 +23,7 @@ from pytest_mlready.records.deployment import (
     Order,
     RollbackDrill,
 )
-from pytest_mlready.records.drift import DriftData
+from pytest_mlready.records.drift import DriftData, DriftDrill, DriftLook, DriftMetric, DriftReferenceTold, DriftTrial
 from pytest_mlready.records.drills import (
     BrokenModel,
     Counters,
@@ -101,6 +101,11 @@ __all__ = [
     "DeploymentState",
     "Drain",
     "DriftData",
+    "DriftDrill",
+    "DriftLook",
+    "DriftMetric",
+    "DriftReferenceTold",
+    "DriftTrial",
     "EdgeCase",
     "EdgeCases",
     "Edit",

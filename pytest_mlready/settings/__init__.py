@@ -2,7 +2,7 @@
 
 from pytest_mlready.settings.deployment import Deployment, DeploymentCall
 from pytest_mlready.settings.document import PROFILES, Profile, Settings, load, parse
-from pytest_mlready.settings.drift import Drift
+from pytest_mlready.settings.drift import Drift, DriftReference, DriftSignal
 from pytest_mlready.settings.experiments import ExperimentChange, Experiments
 from pytest_mlready.settings.gate import Attestation, Waiver
 from pytest_mlready.settings.interface import Metrics, Relations
@@ -20,6 +20,8 @@ __all__ = [
     "Deployment",
     "DeploymentCall",
     "Drift",
+    "DriftReference",
+    "DriftSignal",
     "ExperimentChange",
     "Experiments",
     "Latency",

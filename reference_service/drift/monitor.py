@@ -1,16 +1,17 @@
 """Watches whether live traffic still looks like what the serving version learnt from.
 
-Looks are taken beside the event loop, one at a time and at most one a second. The error rate: alpha is the chance of a
-false alarm in a horizon of 50 looks, that is in five windows of rows, 5,000 by default, each look at its fiftieth part.
-A service that runs for ever will thus see a false alarm once in a hundred horizons at worst, half a million rows, and
-fewer in truth, as neighbouring looks share most of their rows. To spend alpha once for all time instead would make the
-monitor deaf with age.
+Looks are taken beside the event loop, one at a time, by default at most one a second. The error rate: alpha is the
+chance of a false alarm in a horizon of 50 looks, that is in five windows of rows, 5,000 by default, each look at its
+fiftieth part. A service that runs for ever will thus see a false alarm once in a hundred horizons at worst, half a
+million rows, and fewer in truth, as neighbouring looks share most of their rows. To spend alpha once for all time
+instead would make the monitor deaf with age.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import math
 import time
 from collections.abc import Sequence
@@ -28,7 +29,6 @@ from reference_service.web.request_log import RequestLog
 
 ALPHA = 0.01
 HORIZON_LOOKS = 50
-LOOK_SECONDS = 1.0
 PAUSE_SECONDS = 0.0001
 """After each feature: a look must not keep the interpreter from the event loop for longer than one feature takes."""
 
@@ -36,13 +36,20 @@ PAUSE_SECONDS = 0.0001
 class DriftMonitor:
     """Compares the newest rows that were answered with the profile of the version that serves."""
 
-    look_seconds = LOOK_SECONDS
-
-    def __init__(self, registry: Registry, serving: Serving, telemetry: Telemetry, shared: Shared, window: int) -> None:
+    def __init__(
+        self,
+        registry: Registry,
+        serving: Serving,
+        telemetry: Telemetry,
+        shared: Shared,
+        window: int,
+        look_seconds: float = 1.0,
+    ) -> None:
         self.registry = registry
         self.serving = serving
         self.telemetry = telemetry
         self.shared = shared
+        self.look_seconds = look_seconds
         self.window = Window(window)
         self.panel: Panel | None = None
         self.report = Report("")
@@ -65,7 +72,7 @@ class DriftMonitor:
         version = self.serving.state().serving
         if version != self.report.model_version:
             first = not self.report.model_version
-            self.begin(version, await asyncio.to_thread(self.profile, version))
+            self.begin(version, *await asyncio.to_thread(self.profile, version))
             if not first:
                 await asyncio.to_thread(self.shared.forget, self.report)
         if self.panel is not None and self.window.due():
@@ -74,19 +81,20 @@ class DriftMonitor:
                 self.report = report
                 self.telemetry.drift.show(report)
 
-    def profile(self, version: str) -> Profile | None:
-        """What a version learnt from, if it says so; blocks."""
+    def profile(self, version: str) -> tuple[Profile | None, str | None]:
+        """What a version learnt from, if it says so, and the sha256 of the file that does; blocks."""
         with contextlib.suppress(UnknownVersion, Untrusted):
             content = self.registry.files(version).get(FILE_NAME)
             if content is not None:
-                return Profile.read(content)
-        return None
+                return Profile.read(content), hashlib.sha256(content).hexdigest()
+        return None, None
 
-    def begin(self, version: str, profile: Profile | None) -> None:
+    def begin(self, version: str, profile: Profile | None, digest: str | None) -> None:
         """Forget what was seen and compare with another version's profile; without one there is no verdict."""
         self.window.clear()
         self.panel = Panel(profile, ALPHA, HORIZON_LOOKS) if profile is not None else None
-        self.report = Report(version, features=self.panel.judge([]) if self.panel is not None else [])
+        nothing_yet = self.panel.judge([]) if self.panel is not None else []
+        self.report = Report(version, features=nothing_yet, reference=digest)
         self.telemetry.drift.show(self.report)
 
     def look(self, version: str, panel: Panel, batches: Sequence[Batch]) -> Report:
@@ -94,7 +102,8 @@ class DriftMonitor:
         rows = newest(self.shared.exchange(version, batches), self.window.size)
         findings = panel.judge(rows, PAUSE_SECONDS)
         shift = panel.smallest_shift(findings[0].n)
-        report = Report(version, overall(findings), len(rows), shift if math.isfinite(shift) else None, findings)
+        known_shift = shift if math.isfinite(shift) else None
+        report = Report(version, overall(findings), len(rows), known_shift, findings, self.report.reference)
         self.shared.tell(report)
         return report
 

@@ -26,6 +26,7 @@ class Report(msgspec.Struct, frozen=True):
         verdict: "drift" if any feature drifts, else "too few" if any cannot be told, else "quiet".
         window: how many rows it held.
         smallest_shift: the shift, in standard deviations, that the look would have seen with 99% probability.
+        reference: the sha256 of the profile that the rows are compared with; None where the version has none.
     """
 
     model_version: str
@@ -33,6 +34,7 @@ class Report(msgspec.Struct, frozen=True):
     window: int = 0
     smallest_shift: float | None = None
     features: list[Finding] = []
+    reference: str | None = None
 
 
 class _Share(msgspec.Struct, frozen=True, array_like=True):

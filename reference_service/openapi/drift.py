@@ -31,6 +31,10 @@ SCHEMAS: dict[str, Schema] = {
             "verdict": _VERDICT,
             "smallest_shift": _SMALLEST_SHIFT,
             "features": {"type": "array", "items": record(_FINDING)},
+            "reference": {
+                "type": ["string", "null"],
+                "description": "The sha256 of the profile that rows are compared with; null where there is none.",
+            },
         }
     )
 }

@@ -1,12 +1,24 @@
-"""Data that drifted: the declared files are altered, the service is as it is."""
+"""Data that drifted, in declared files; and a service whose monitor is deaf, shrill, or of another model."""
 
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
+from reference_service.artifacts.registry import Snapshot
+from reference_service.components import Components
+from reference_service.drift.monitor import DriftMonitor
+from reference_service.drift.panel import Panel
+from reference_service.drift.profile import Profile
+from reference_service.model.columns import Row
+from reference_service.model.predictor import Answer, SklearnPredictor
+from reference_service.training.datasets import breast_cancer
 from tests.defects.planting import RunDirectory, defect
 
 DATA = Path(__file__).resolve().parents[2] / "data"
@@ -96,3 +108,77 @@ def two_columns_are_watched_by_nobody(directory: RunDirectory) -> RunDirectory:
     """The service is sent columns that the drift monitor was told to leave out."""
     altered(directory, lambda at, row: row)
     return directory
+
+
+SIGNAL = f"""
+[drift.signal]
+preset = "reference"
+command = "{{served}} --drift-look-seconds 0.04"
+look_s = 0.08
+within = 1500
+rows = '{DATA / "training.csv"}'
+
+[drift.signal.reference]
+path = "/drift"
+key = "reference"
+file = '{DATA.parent / "models"}/breast-cancer/{{version}}/profile.json'
+"""
+DRILLED = frozenset({"drift.quiet", "drift.detects", "drift.train_serve_parity"})
+
+
+def watched_by(parts: Components, monitor: type[DriftMonitor]) -> Components:
+    """The components with another drift monitor."""
+    seconds = parts.settings.drift_look_seconds
+    made = monitor(parts.registry, parts.serving, parts.telemetry, parts.drift.shared, 1000, seconds)
+    return replace(parts, drift=made)
+
+
+@defect("drift.quiet", declares=SIGNAL)
+def each_look_at_each_feature_is_a_test_at_five_percent(parts: Components) -> Components:
+    """Nothing of the error rate is spread over features and looks, and a new sample of few rows is looked at."""
+
+    class Shrill(DriftMonitor):
+        def begin(self, version: str, profile: Profile | None, digest: str | None) -> None:
+            super().begin(version, profile, digest)
+            self.window.rows = type(self.window.rows)(maxlen=100)
+            self.panel = Panel(profile, 0.05 * 7 * 30, 1) if profile is not None else None
+
+    return watched_by(parts, Shrill)
+
+
+@defect("drift.detects", declares=SIGNAL)
+def the_detector_is_never_called(parts: Components) -> Components:
+    """Answered rows never reach the monitor, whose gauges stand at 0 for ever."""
+
+    class Deaf(DriftMonitor):
+        def observe(self, rows: Sequence[Row]) -> None:
+            """Nobody listens."""
+
+    return watched_by(parts, Deaf)
+
+
+@defect("drift.reference_pinned", declares=SIGNAL)
+def the_reference_is_that_of_an_older_model(parts: Components) -> Components:
+    """The monitor compares with the profile of a model that was trained on the first two hundred rows."""
+
+    class Stale(DriftMonitor):
+        def profile(self, version: str) -> tuple[Profile | None, str | None]:
+            data = breast_cancer()
+            old = Profile.of(data.features, data.train_rows[:200].tolist())
+            return old, hashlib.sha256(old.to_json()).hexdigest()
+
+    return watched_by(parts, Stale)
+
+
+@defect("drift.train_serve_parity", declares=SIGNAL)
+def a_scaler_goes_on_learning_online(parts: Components) -> Components:
+    """Large values that were met are what large values are measured by ever after."""
+
+    class Adaptive(SklearnPredictor):
+        most = np.full(30, 1e5)
+
+        def predict(self, snapshot: Snapshot, rows: Sequence[Row]) -> list[Answer]:
+            self.most = np.maximum(self.most, np.abs(np.array(rows, dtype=float)).max(axis=0))
+            return super().predict(snapshot, (np.array(rows, dtype=float) * 1e5 / self.most).tolist())
+
+    return replace(parts, predictor=Adaptive())

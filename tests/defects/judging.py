@@ -173,7 +173,7 @@ def checklist_of(defect: Defect | None, directory: Path, profile: str) -> str:
     module = "reference_service" if defect is None else f"tests.defects serve {defect.name}"
     command = f"{{python}} -m {module} --model {model} --models '{models}' --port {{port}} --state {{state}}"
     command += " --drain-seconds 0.1" if profile == "smoke" else ""
-    declares = "" if defect is None else defect.declares
+    declares = "" if defect is None else defect.declares.replace("{served}", command)
     golden = "" if defect is not None and not defect.golden else f"golden = '{models / model / '1.0.0/golden.json'}'"
     rows, columns = SAMPLES[model]
     return f"""profile = "{profile}"

@@ -60,7 +60,7 @@ class Defect:
         place: where the part sits, one of `PLACES`.
         files: the fault of the published version, made in a copy of the registry.
         arguments: what is added to the service's command line.
-        declares: TOML that is added to `mlready.toml`.
+        declares: TOML that is added to `mlready.toml`; "{served}" stands for the command that serves the defect.
         golden: whether golden answers are declared; without them other checks have to find a wrong model.
         model: the reference model that is served with it.
         sealed: whether it was written without sight of the checks; `check` is then a guess.
