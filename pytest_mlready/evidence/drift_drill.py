@@ -35,8 +35,10 @@ BUSY = frozenset({429, 503})
 
 def made_with(context: Context) -> Mapping[str, Any]:
     """Whom is asked, the declared signal and rows, and whether they may lack values."""
-    inputs = context.settings.inputs
-    return {**asked_of(context), **context.part_of_settings("drift"), "rows": inputs.rows, "missing": inputs.missing}
+    inputs, drift = context.settings.inputs, context.settings.drift
+    reference, signal = (drift.reference, drift.signal) if drift is not None else (None, None)
+    rows = {"rows": inputs.rows, "missing": inputs.missing, "golden": inputs.golden}
+    return {**asked_of(context), **rows, "reference": reference, "signal": signal}
 
 
 def gather(context: Context) -> DriftDrill:

@@ -24,7 +24,8 @@ PATIENCE_S = 1.5
 
 def made_with(context: Context) -> Mapping[str, Any]:
     """Whom is asked, and where it tells."""
-    return {**asked_of(context), **context.part_of_settings("drift")}
+    drift = context.settings.drift
+    return {**asked_of(context), "reference": drift.signal.reference if drift and drift.signal else None}
 
 
 def gather(context: Context) -> DriftReferenceTold:

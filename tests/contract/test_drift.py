@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
 import subprocess
 import sys
@@ -335,11 +336,14 @@ def test_quiet_fires_names_and_recovers(models: Path) -> None:
     async def scenario(client: httpx.AsyncClient, components: Components) -> None:
         at_first = await seen_when(client, lambda seen: bool(seen["features"]))
         assert (at_first["verdict"], at_first["window"], len(at_first["features"])) == (TOO_FEW, 0, 30)
+        published = components.registry.files("1.0.0")["profile.json"]
+        assert at_first["reference"] == hashlib.sha256(published).hexdigest()
         await send(client)
         assert (await seen_when(client, lambda seen: seen["window"] == 400))["verdict"] == QUIET
         await send(client, scale=1000)
         fired = await seen_when(client, lambda seen: seen["verdict"] == DRIFT)
         assert drifting(fired) == ["mean area"]
+        assert fired["reference"] == at_first["reference"]
         assert fired["features"][3]["test"] == "out_of_range"
         assert 0 < fired["smallest_shift"] < 1
         metrics = (await client.get("/metrics")).text

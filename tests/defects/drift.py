@@ -128,9 +128,9 @@ DRILLED = frozenset({"drift.quiet", "drift.detects", "drift.train_serve_parity"}
 
 def watched_by(parts: Components, monitor: type[DriftMonitor]) -> Components:
     """The components with another drift monitor."""
-    seconds = parts.settings.drift_look_seconds
-    made = monitor(parts.registry, parts.serving, parts.telemetry, parts.drift.shared, 1000, seconds)
-    return replace(parts, drift=made)
+    shared, settings = parts.drift.shared, parts.settings
+    pace = settings.drift_window, settings.drift_look_seconds
+    return replace(parts, drift=monitor(parts.registry, parts.serving, parts.telemetry, shared, *pace))
 
 
 @defect("drift.quiet", declares=SIGNAL)

@@ -223,14 +223,13 @@ class NumbersOnly(Monitor):
 
 
 class LearnsOnline(Monitor):
-    """Scales by the largest value that it has met."""
+    """Scales by the largest answer that it ever gave."""
 
-    def observe(self, rows: Sequence[Row]) -> None:
-        super().observe(rows)
-        self.most = max([*(float(row["tenure"] or 0) for row in rows), getattr(self, "most", 0.0)])
+    most = 5.0
 
     def predict(self, row: Row) -> float:
-        return super().predict({**row, "tenure": float(row["tenure"] or 0) / max(1.0, self.most / 100)})
+        self.most = max(self.most, super().predict(row))
+        return super().predict(row) * 5.0 / self.most
 
 
 @dataclass(frozen=True)
