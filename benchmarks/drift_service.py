@@ -92,6 +92,9 @@ class Own:
         told = [(self.reader.metric.name, {"feature": name}, value) for name, value in self.verdicts.items()]
         return self.reader.look(rows, told)
 
+    def rest(self) -> None:
+        """It has looked."""
+
     def room(self, rows: int) -> bool:
         """There is always room."""
         return True

@@ -73,11 +73,16 @@ def detects(drift_drill: DriftDrill) -> Finding:
         if not drift_drill.promised:
             return inconclusive(f"{fault}: declare [drift.signal] within", measured, details=shown)
         return failed(fault, measured, details=shown)
-    lost = [one for one in trials if one.refused is None and not one.seen(drift_drill.within)]
-    seen_kinds, kinds = {one.shift for one in found}, {one.shift for one in trials}
-    if not seen_kinds or drift_drill.left_out or len(lost) * 2 > len(trials):
-        what = ", ".join(drift_drill.left_out) or "none, but too few were seen"
-        told = f"told of {len(found)} of {len(trials)} shifts; not made in time: {what}"
+    kinds = {one.shift for one in found}
+    lost = {one.shift for one in trials if one.refused is None} - kinds
+    if lost or drift_drill.left_out or not found:
+        doubt = ", ".join(
+            [
+                *(f"{one}: not told of, once" for one in lost),
+                *(f"{one}: no room in 5,000 requests and 30 s" for one in drift_drill.left_out),
+            ]
+        )
+        told = f"told of {len(found)} of {len(trials)} shifts; {doubt or 'none was taken'}"
         return inconclusive(told, measured, details=shown)
     late = max((_rows_until(one) for one in found), default=0)
     what = f"told of {len(found)} of {len(trials)} shifts of {len(kinds)} kinds within {late} rows"
@@ -162,7 +167,7 @@ def _missed_twice(trials: Sequence[DriftTrial], within: int) -> DriftTrial | Non
     """A shift that was made twice, and seen in time neither time: once may be chance."""
     for one, other in pairwise(trials):
         same = (one.shift, one.feature) == (other.shift, other.feature)
-        if same and other.refused is None and not one.seen(within) and not other.seen(within):
+        if same and one.missed_within(within) and other.missed_within(within):
             return one
     return None
 

@@ -29,6 +29,7 @@ LONGEST_S = 30.0
 WITHIN = 2000
 """Rows in which a monitor that promises nothing is expected to tell."""
 ROWS_AT_ONCE = 100
+LEAST_REST_S = 1.0
 PATIENCE = 5
 BUSY = frozenset({429, 503})
 
@@ -149,6 +150,10 @@ class Service:
         samples = self.scraped()
         self.looks += 1
         return self.reader.look(rows, samples) if self.reader is not None else DriftLook(rows)
+
+    def rest(self) -> None:
+        """Far longer than a look should take."""
+        time.sleep(max(LEAST_REST_S, 10 * self.signal.look_s))
 
     def room(self, rows: int) -> bool:
         """Whether there are time and requests for so many more rows, beside those that make it quiet again."""

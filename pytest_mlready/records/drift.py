@@ -84,6 +84,10 @@ class DriftTrial:
         """Whether the signal was never quiet again."""
         return bool(self.recover) and bool(self.recover[-1].firing)
 
+    def missed_within(self, within: int) -> bool:
+        """Whether so many shifted rows were sent, and none of the looks at them told of it."""
+        return bool(self.fire) and self.fire[-1].rows >= within and not self.seen(within)
+
     def seen(self, within: int | None = None) -> bool:
         """Whether a look told of it, and of this feature where it tells of single ones; within so many rows, if given.
 

@@ -11,6 +11,8 @@ from pytest_mlready.settings.tables import not_above_zero
 Preset = Literal["reference", "seldon", "trustyai", "evidently"]
 LOOK_ROWS = 100
 LOOK_S = 0.1
+MOST_LOOK_S = 0.5
+"""So that 46 looks, and some at planted drift, fit into the drill's time."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,8 @@ class DriftSignal:
             value = getattr(self, key)
             if value is not None and not value > 0:
                 return f"{key}: expected a number above 0, got {value}"
+        if self.look_s > MOST_LOOK_S:
+            return f"look_s: expected {MOST_LOOK_S} or less, got {self.look_s}: let `command` start one that can"
         fault = self.reference.fault() if self.reference is not None else None
         return f"reference.{fault}" if fault is not None else None
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 
 from pytest_mlready.evidence import drift_drill
+from pytest_mlready.evidence.exposition import samples_of
 from pytest_mlready.finding import Status
-from tests.zoo.drift_judging import InProcess, drilled, judged, judged_over_http, served
-from tests.zoo.drifting import FAULTY, HEALTHY, PARITY, REFERENCE_ROWS, WINDOW, Faulty, Monitor
+from pytest_mlready.records import DriftLook, Exchange, Row
+from tests.zoo.drift_judging import TEXT, InProcess, drilled, judged, judged_over_http, served
+from tests.zoo.drifting import FAULTY, HEALTHY, PARITY, REFERENCE_ROWS, DropsMissing, Faulty, Monitor
 
 SEED = 3
 BY_HTTP = frozenset({PARITY, "drift.reference_pinned"})
@@ -57,19 +60,76 @@ def test_rows_that_are_not_the_reference_itself_only_raise_a_doubt() -> None:
     assert "declare [drift.signal] rows" in found.summary
 
 
-def test_the_service_is_left_quiet_even_if_the_drill_is_broken_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    monitor = Monitor()
+class Interrupted(InProcess):
+    """Somebody loses patience at the first alarm."""
 
-    def interrupted(self: InProcess, rows: int) -> bool:
-        if any(value for _, value in monitor.samples()):
+    alarms = 0
+
+    def look(self, rows: int) -> DriftLook:
+        seen = super().look(rows)
+        self.alarms += bool(seen.firing)
+        if seen.firing and self.alarms == 1:
             raise KeyboardInterrupt
-        return True
+        return seen
 
-    monkeypatch.setattr(InProcess, "room", interrupted)
+
+def test_the_service_is_left_quiet_even_if_the_drill_is_broken_off() -> None:
+    monitor = Monitor()
     with pytest.raises(KeyboardInterrupt):
-        drilled(monitor, SEED)
-    assert len(monitor.rows) == WINDOW
+        drilled(monitor, SEED, Interrupted)
     assert not any(value for _, value in monitor.samples())
+
+
+class Busy(InProcess):
+    """Its monitor gets to look only when nobody wants anything of it."""
+
+    told = ""
+
+    def look(self, rows: int) -> DriftLook:
+        page = self.told or self.monitor.metrics()
+        self.told = page
+        return self.reader.look(rows, samples_of(Exchange("page", "GET", "/metrics", 200, TEXT, page.encode())))
+
+    def rest(self) -> None:
+        self.told = ""
+
+
+def test_a_look_that_comes_late_is_waited_for() -> None:
+    findings = judged(drilled(Monitor(), SEED, Busy))
+    assert {name: one.summary for name, one in findings.items() if one.status is not Status.PASS} == {}
+
+
+class Hurried(InProcess):
+    """There is time for so many rows."""
+
+    sent, most = 0, 4400
+
+    def send(self, rows: Sequence[Row]) -> Exchange | None:
+        self.sent += len(rows)
+        return super().send(rows)
+
+    def room(self, rows: int) -> bool:
+        return self.sent + rows < self.most
+
+
+class LessHurried(Hurried):
+    most = 6000
+
+
+@pytest.mark.parametrize(
+    ("made", "kind", "doubt"),
+    [
+        (Monitor, Hurried, "an unseen level in 5% of rows: no room in 5,000"),
+        (DropsMissing, LessHurried, "missing in 5% of rows: not told of, once"),
+    ],
+)
+def test_what_there_was_no_time_for_is_neither_seen_nor_missed(
+    made: type[Monitor], kind: type[InProcess], doubt: str
+) -> None:
+    findings = judged(drilled(made(), SEED, kind))
+    assert findings["drift.quiet"].status is Status.PASS
+    assert findings["drift.detects"].status is Status.INCONCLUSIVE
+    assert doubt in findings["drift.detects"].summary
 
 
 def test_the_declared_reference_is_what_traffic_is_drawn_from() -> None:

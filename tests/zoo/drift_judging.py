@@ -49,12 +49,15 @@ class InProcess:
         page = Exchange("page", "GET", "/metrics", 200, TEXT, self.monitor.metrics().encode())
         return self.reader.look(rows, samples_of(page))
 
+    def rest(self) -> None:
+        """It has looked."""
+
     def room(self, rows: int) -> bool:
         """There is always room."""
         return True
 
 
-def drilled(monitor: Monitor, seed: int) -> DriftDrill:
+def drilled(monitor: Monitor, seed: int, kind: type[InProcess] = InProcess) -> DriftDrill:
     """QUIET, FIRE and RECOVER in process; no golden rows."""
     signal = settings_of(monitor, Path(), "http://127.0.0.1:1").drift
     assert signal is not None
@@ -62,7 +65,7 @@ def drilled(monitor: Monitor, seed: int) -> DriftDrill:
     metric = metric_of(signal.signal, [])
     assert metric is not None
     empty = DriftDrill(metric, (), within=WITHIN, promised=True, pool=len(reference()), from_reference=True)
-    service = InProcess(monitor, Reader(metric))
+    service = kind(monitor, Reader(metric))
     return Phases(service, reference(), random.Random(seed), LOOK_ROWS, WITHIN, missing=True).drill(empty)
 
 

@@ -43,6 +43,7 @@ def drill(**given: Any) -> DriftDrill:
 MISSED = trial(fire=tuple(look(100 * n) for n in range(1, 11)))
 LATE = trial(fire=(look(100), look(600, "x")))
 OTHERS = trial(fire=(look(100, "y"), look(1000, "y")))
+CUT = trial(fire=(look(100), look(400)))
 STUCK = trial(recover=(look(100, "x"), look(1000, "x")))
 BLIND = (look(samples=0, numbers=0, extreme=None),) * 46
 NAN = (look(numbers=0, extreme=None),) * 46
@@ -94,8 +95,10 @@ def test_quiet(given: dict[str, Any], status: Status, words: str) -> None:
         ({"trials": (MISSED, MISSED), "promised": False}, Status.INCONCLUSIVE, "declare [drift.signal] within"),
         ({"trials": (MISSED, trial(), trial())}, Status.PASS, "told of 2 of 3"),
         ({"trials": (trial(), refused())}, Status.PASS, "told of 1 of 2"),
+        ({"trials": (trial(), trial("missing", fire=MISSED.fire))}, Status.INCONCLUSIVE, "missing: not told of, once"),
+        ({"trials": (CUT, CUT, trial())}, Status.PASS, "told of 1 of 3"),
         ({"trials": (refused(), refused())}, Status.INCONCLUSIVE, "told of 0 of 2"),
-        ({"trials": (trial(),), "left_out": ("missing",)}, Status.INCONCLUSIVE, "not made in time: missing"),
+        ({"trials": (trial(),), "left_out": ("missing",)}, Status.INCONCLUSIVE, "missing: no room in 5,000 requests"),
         ({"trials": ()}, Status.INCONCLUSIVE, "told of 0 of 0"),
     ],
 )

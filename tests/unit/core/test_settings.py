@@ -106,6 +106,7 @@ def test_what_may_be_done_to_a_target(text: str, allow: set[str], tmp_path: Path
         (SERVICE + "[drift.signal]\npreset = 'seldom'\n", "expected one of reference, seldon, trustyai, evidently"),
         (SERVICE + "[drift.signal]\npreset = 'seldon'\nmetric = 'm'\n", "signal.preset: expected either a preset or"),
         (SERVICE + "[drift.signal]\nwithin = 0\n", "drift.signal.within: expected a number above 0, got 0"),
+        (SERVICE + "[drift.signal]\nlook_s = 60\n", "drift.signal.look_s: expected 0.5 or less, got 60"),
         (SERVICE + "[drift.signal]\nwithn = 9\n", "unknown key 'drift.signal.withn'; did you mean 'within'?"),
         (SERVICE + "[drift.signal.reference]\npath = '/drift'\n", "drift.signal.reference.key: expected with a path"),
         (SERVICE + "[drift.signal.reference]\nmetric = 'm'\n", "drift.signal.reference.label: expected with metric"),
