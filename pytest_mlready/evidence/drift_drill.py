@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from pytest_mlready.service.transport import Transport
 
 MOST_REQUESTS = 5000
+MOST_SENT = MOST_REQUESTS - 200
+"""The others are for looks while it becomes quiet again, and for golden rows."""
 LONGEST_S = 30.0
 WITHIN = 2000
 """Rows in which a monitor that promises nothing is expected to tell."""
@@ -133,7 +135,7 @@ class Service:
     def send(self, rows: Sequence[Row]) -> Exchange | None:
         """Have rows predicted; the answer that refused them, if any did."""
         at = 0
-        while at < len(rows) and self.requests < MOST_REQUESTS:
+        while at < len(rows) and self.requests < MOST_SENT:
             part = rows[at : at + self.at_once]
             exchange = self._asked(part)
             if exchange.status == 413 and self.at_once > 1:
@@ -159,7 +161,7 @@ class Service:
         """Whether there are time and requests for so many more rows, beside those that make it quiet again."""
         now, looks = time.monotonic(), -(-rows // self.signal.look_rows)
         in_time = now + looks * (now - self.began) / max(1, self.looks) < self.until
-        return in_time and self.requests + -(-rows // self.at_once) + looks <= MOST_REQUESTS
+        return in_time and self.requests + -(-rows // self.at_once) + looks <= MOST_SENT
 
     def scraped(self) -> Samples | str:
         """All samples of one scrape, or why there are none."""

@@ -111,7 +111,7 @@ class Phases:
 
     def _trial(self, shift: str, columns: Sequence[Column]) -> DriftTrial:
         feature, fire, sent = columns[0].name, list[DriftLook](), 0
-        while sent < 2 * self.within and self.service.room(self.within):
+        while sent < 2 * self.within and self.service.room(self.within + self.look_rows):
             rows = shifted(self._drawn(), shift, columns, self.rng)
             refused = self.service.send(rows)
             if refused is not None:
