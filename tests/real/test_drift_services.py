@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 
-from pytest_mlready.evidence import drift_drill
+from pytest_mlready.evidence import drift_drill, drift_reference
 from pytest_mlready.evidence.exposition import samples_of
 from pytest_mlready.finding import Status
 from pytest_mlready.records import DriftLook, Exchange, Row
+from pytest_mlready.settings import Drift, DriftReference
 from tests.zoo.drift_judging import TEXT, InProcess, drilled, judged, judged_over_http, served
-from tests.zoo.drifting import FAULTY, HEALTHY, PARITY, REFERENCE_ROWS, DropsMissing, Faulty, Monitor
+from tests.zoo.drifting import FAULTY, HEALTHY, PARITY, REFERENCE_ROWS, VERSION, DropsMissing, Faulty, Monitor
 
 SEED = 3
 BY_HTTP = frozenset({PARITY, "drift.reference_pinned"})
@@ -130,6 +132,31 @@ def test_what_there_was_no_time_for_is_neither_seen_nor_missed(
     assert findings["drift.quiet"].status is Status.PASS
     assert findings["drift.detects"].status is Status.INCONCLUSIVE
     assert doubt in findings["drift.detects"].summary
+
+
+@pytest.mark.parametrize(
+    ("place", "told", "problem"),
+    [
+        (DriftReference(metric="drift_reference_info", label="version"), VERSION, ""),
+        (DriftReference(metric="drift_reference_info", label="sha256"), None, "has a label 'sha256'"),
+        (DriftReference(path="/model", key="reference.sha256"), None, "the answer has no 'sha256'"),
+        (DriftReference(path="/nowhere", key="reference"), None, "GET /nowhere answered 404"),
+        (DriftReference(path="/model", key="reference.version", file="{version}.json"), VERSION, ""),
+    ],
+)
+def test_where_the_reference_is_told(
+    place: DriftReference, told: str | None, problem: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(drift_reference, "PATIENCE_S", 0.0)
+    with served(Monitor(), SEED) as context:
+        signal = replace(drift_drill.declared(context), reference=place)
+        settings = replace(context.settings, drift=Drift(signal=signal))
+        content = b"of the reference"
+        settings.path(f"{VERSION}.json").write_bytes(content)
+        found = drift_reference.gather(replace(context, settings=settings))
+    assert (found.told, found.version) == (told, VERSION)
+    assert problem in found.problem
+    assert found.sha256 == (hashlib.sha256(content).hexdigest() if place.file else None)
 
 
 def test_the_declared_reference_is_what_traffic_is_drawn_from() -> None:

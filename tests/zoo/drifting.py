@@ -102,7 +102,7 @@ class Monitor:
 
     def metrics(self) -> str:
         """The page that Prometheus scrapes."""
-        lines = ["# TYPE drift_window_rows gauge", f"drift_window_rows {len(self.rows)}"]
+        lines = [f'drift_reference_info{{version="{self.reference_version}"}} 1', f"drift_window_rows {len(self.rows)}"]
         for labels, value in self.samples():
             shown = ",".join(f'{name}="{text}"' for name, text in labels.items())
             lines.append(f"{self.metric}{{{shown}}} {value}")
