@@ -6,7 +6,7 @@ faults    one fault of the monitor each; the check that must find it says the ca
 healthy   three healthy kinds of monitor, 60 runs in all: none may fail, and all should pass
 monitor   in process, without HTTP and golden rows: the same three and the reference service's own, 200 runs each
 
-Each run may make 5,000 requests and take 30 s. Bounds are one-sided 95% Clopper-Pearson.
+Each run over HTTP may make 5,000 requests and take 30 s. Bounds are one-sided 95% Clopper-Pearson.
 """
 
 from __future__ import annotations
@@ -173,7 +173,8 @@ def missed(rows: Sequence[Row]) -> list[str]:
         f"{one.service}: not caught, or with another cause" for one in rows if one.part == "faults" and not one.right
     ]
     found += [f"{one.service}: {one.failed} false fails" for one in rows if one.part != "faults" and one.failed]
-    bounded = (one for one in rows if one.most_requests > MOST_REQUESTS or one.longest_s > LONGEST_S)
+    drilled_whole = [one for one in rows if one.part != "monitor"]  # in process nothing watches the clock
+    bounded = (one for one in drilled_whole if one.most_requests > MOST_REQUESTS or one.longest_s > LONGEST_S)
     return [*found, *(f"{one.service}: {one.most_requests} requests, {one.longest_s:.0f} s" for one in bounded)]
 
 
