@@ -144,6 +144,14 @@ SCHEDULE = _schedule(
         needs=("latency", "inputs.rows"),
     ),
     Evidence(
+        "mixed_load",
+        records.MixedLoad,
+        {"full": 30},
+        turn="load",
+        permission="load",
+        needs=("latency", "inputs.rows"),
+    ),
+    Evidence(
         "capacity",
         records.Sweep,
         {"full": 75},

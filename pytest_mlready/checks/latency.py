@@ -101,7 +101,7 @@ def p99(steady_load: LoadRun, settings: Settings) -> Finding:
     if not response.size:
         return inconclusive("no request was answered: see latency.error_rate")
     seen = _judge(response, steady_load, latency)
-    measured = _measurement(seen, limit_s)
+    measured = slo_measurement(seen, limit_s)
     what = f"p99 at {steady_load.rate:g} req/s {ms(seen.quantile_s)}: {seen.reason}"
     details = (
         f"95% interval of p99 [{ms(seen.quantile_interval_s[0])}, {ms(seen.quantile_interval_s[1])}]",
@@ -189,7 +189,8 @@ def _judge(times: np.ndarray[tuple[int], np.dtype[np.float64]], run: LoadRun, la
     return judge_share(times, latency.p99_ms / 1000, duration_s=run.duration_s, longest_stall_s=stall)
 
 
-def _measurement(seen: SloVerdict, limit_s: float) -> Measurement:
+def slo_measurement(seen: SloVerdict, limit_s: float) -> Measurement:
+    """The p99 with its interval, where it is bounded, beside the limit."""
     low, high = seen.quantile_interval_s
     interval = (low, high) if math.isfinite(low) and math.isfinite(high) else None
     return Measurement(seen.quantile_s, "s", n=seen.n, interval=interval, limit=limit_s)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from itertools import cycle
 from typing import Any
 
 from pytest_mlready.evidence.asking import asked_of, predict
+from pytest_mlready.evidence.batches import ask_batch_of, batch_body, largest_taken
 from pytest_mlready.evidence.context import Context
 from pytest_mlready.evidence.store import GatherError
-from pytest_mlready.records import BatchThroughput, Exchange, Row
+from pytest_mlready.records import BatchThroughput, Exchange
 from pytest_mlready.service.transport import Transport
 
 SIZES = (100, 25, 8)
@@ -32,7 +33,7 @@ def gather(context: Context) -> BatchThroughput:
         return BatchThroughput(0, (), ())
     until = time.monotonic() + context.budget_s
     with context.target.transport(deadline_s=DEADLINE_S) as transport:
-        size, problem = _size(context, transport)
+        size, problem = largest_taken(context, transport, SIZES)
         if size == 0:
             return BatchThroughput(0, (), (), problem)
         asked = _Asked(context, transport, size)
@@ -52,8 +53,7 @@ class _Asked:
     def __init__(self, context: Context, transport: Transport, size: int) -> None:
         mapping, rows = context.target.mapping, context.rows
         self._context, self._transport = context, transport
-        self._paths = {1: mapping.predict_path, size: mapping.batch_route}
-        self._bodies = {1: cycle([mapping.encode_row(row) for row in rows]), size: cycle([_batch(context, size)])}
+        self._bodies = {1: cycle([mapping.encode_row(row) for row in rows]), size: cycle([batch_body(context, size)])}
 
     def rate(self, rows: int) -> float:
         """Rows a second while requests of so many rows are asked for a block's time.
@@ -63,30 +63,13 @@ class _Asked:
         """
         asked, seconds = 0, 0.0
         while seconds < BLOCK_S:
-            exchange = _ask(self._context, self._transport, rows, next(self._bodies[rows]), self._paths[rows])
+            exchange = self._ask(rows, next(self._bodies[rows]))
             if not exchange.ok:
                 raise GatherError(f"{exchange.case} was answered {exchange.outcome}, though one like it was taken")
             asked, seconds = asked + rows, seconds + exchange.elapsed_s
         return asked / seconds
 
-
-def _size(context: Context, transport: Transport) -> tuple[int, str | None]:
-    """The largest size that is taken, or 0 and why none is."""
-    cap, problem = context.settings.contract.max_batch_rows, "the declared cap of rows leaves no batch to time"
-    for size in SIZES:
-        if cap is None or size <= cap:
-            exchange = _ask(context, transport, size, _batch(context, size), context.target.mapping.batch_route)
-            if exchange.ok:
-                return size, None
-            problem = f"{exchange.case} was answered {exchange.outcome}"
-    return 0, problem
-
-
-def _batch(context: Context, size: int) -> bytes:
-    rows: Sequence[Row] = context.rows
-    return context.target.mapping.encode_batch([rows[at % len(rows)] for at in range(size)])
-
-
-def _ask(context: Context, transport: Transport, rows: int, body: bytes, path: str | None) -> Exchange:
-    case = "a row" if rows == 1 else f"a batch of {rows} rows"
-    return predict(context.target, case, body, path=path, transport=transport, keep_alive=True)
+    def _ask(self, rows: int, body: bytes) -> Exchange:
+        if rows == 1:
+            return predict(self._context.target, "a row", body, transport=self._transport, keep_alive=True)
+        return ask_batch_of(self._context, self._transport, rows, body)

@@ -64,8 +64,13 @@ def held(*turn_fds: int | None) -> tuple[int, ...]:
 def predicts(target: Target, rows: Sequence[Row]) -> Kind:
     """The class of requests that asks for one sample row each."""
     mapping = target.mapping
+    bodies = [mapping.encode_row(row) for row in rows[:MOST_ROWS]]
+    return Kind("predict", 1.0, requests(target, mapping.predict_path, bodies))
+
+
+def requests(target: Target, path: str, bodies: Sequence[bytes]) -> tuple[Request, ...]:
+    """Prepared requests of these predict bodies, to a route of the target."""
     with target.transport() as transport:
-        path = transport.prefix + mapping.predict_path
-    headers = (*mapping.request_headers, *target.headers)
-    chosen = rows[:MOST_ROWS]
-    return Kind("predict", 1.0, tuple(Request("POST", path, headers, mapping.encode_row(row)) for row in chosen))
+        whole = transport.prefix + path
+    headers = (*target.mapping.request_headers, *target.headers)
+    return tuple(Request("POST", whole, headers, body) for body in bodies)

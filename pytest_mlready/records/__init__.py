@@ -44,7 +44,7 @@ from pytest_mlready.records.experiments import (
     RampStep,
     Sample,
 )
-from pytest_mlready.records.load import ARRAYS, Generator, LoadRun, RequestClass, Use
+from pytest_mlready.records.load import ARRAYS, Generator, LoadRun, MixedLoad, RequestClass, Use
 from pytest_mlready.records.peers import PeerFailure, SchemathesisRun
 from pytest_mlready.records.probes import (
     Answered,
@@ -129,6 +129,7 @@ __all__ = [
     "Limits",
     "LiveRoutes",
     "LoadRun",
+    "MixedLoad",
     "NotGathered",
     "NotStrictJSON",
     "Order",

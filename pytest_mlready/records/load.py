@@ -91,3 +91,18 @@ class LoadRun:
             if one.name == name:
                 return one
         raise KeyError(f"no request class {name!r}; there are {[one.name for one in self.classes]}")
+
+
+@dataclass(frozen=True)
+class MixedLoad(LoadRun):
+    """Single rows (class "single") alone and beside large batches (class "batch"), in blocks that alternate (`abba`).
+
+    A batch has `rows` rows and takes `alone_s` seconds at best where nothing else is asked; blocks with batches last
+    `beside_s` seconds together. Where there was no load, `rows` is 0: because of `problem`, or because the service
+    takes one row at a time.
+    """
+
+    rows: int = 0
+    alone_s: float = 0.0
+    beside_s: float = 0.0
+    problem: str | None = None

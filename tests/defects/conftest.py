@@ -14,7 +14,7 @@ from tests.defects.planting import Defect, defects
 
 Ask = Callable[[str], Judged]
 ATTEMPTS = 3
-LOAD = frozenset({"steady_load", "paired_load", "saturation", "soak", "batch_throughput", "capacity"})
+LOAD = frozenset({"steady_load", "paired_load", "saturation", "soak", "batch_throughput", "mixed_load", "capacity"})
 
 
 @pytest.hookimpl(tryfirst=True)

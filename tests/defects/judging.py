@@ -48,6 +48,7 @@ SCHEDULE.evidence["soak"].seconds["full"] = 25
 SCHEDULE.evidence["counters"].seconds["smoke"] = {counters_s}
 SCHEDULE.evidence["schemathesis_run"].seconds["full"] = 15
 SCHEDULE.evidence["capacity"].seconds["full"] = 50
+SCHEDULE.evidence["mixed_load"].seconds["full"] = 22
 """
 
 

@@ -128,3 +128,17 @@ def a_batch_is_a_loop_of_single_calls(components: Components) -> Components:
 
     limits = components.settings.limits
     return replace(components, batcher=Looping(components.predictor, components.telemetry, limits))
+
+
+@defect("latency.tail_isolation")
+def a_large_batch_holds_the_event_loop(components: Components) -> Components:
+    """Whoever asks for one row meanwhile waits until a batch is done. Python ML deployment guide."""
+
+    class Holding(Batcher):
+        async def submit(self, snapshot: Snapshot, rows: Sequence[Row], urgent: bool = False) -> list[Answer]:
+            if len(rows) > 50:
+                time.sleep(0.001 * len(rows))
+            return await super().submit(snapshot, rows, urgent)
+
+    limits = components.settings.limits
+    return replace(components, batcher=Holding(components.predictor, components.telemetry, limits))
