@@ -125,6 +125,10 @@ NEEDS: dict[str, tuple[Callable[[Settings], object], str]] = {
         lambda s: s.latency and (s.latency.cpu_ms_per_request or s.latency.rss_mib),
         "[latency] cpu_ms_per_request = …, rss_mib = …",
     ),
+    "latency.replicas": (
+        lambda s: s.latency and s.latency.replicas,
+        '[latency.replicas] count = …, header = "x-served-by"   (or path = "/whoami", field = "name")',
+    ),
     "base": (
         lambda s: s.base and s.base.given,
         '[base] command = "…{port}…"   (or --mlready-base-command)',

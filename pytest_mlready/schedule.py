@@ -198,6 +198,14 @@ SCHEDULE = _schedule(
         needs=("inputs.rows",),
     ),
     Evidence(
+        "replicas",
+        records.Replicas,
+        {"full": 15},
+        turn="destructive",
+        permission="load",
+        needs=("latency", "latency.replicas", "inputs.rows"),
+    ),
+    Evidence(
         "canary_run",
         records.Canary,
         {"quick": 6},

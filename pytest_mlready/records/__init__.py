@@ -66,6 +66,7 @@ from pytest_mlready.records.probes import (
 )
 from pytest_mlready.records.quality import EdgeCase, EdgeCases, LabelledAnswers
 from pytest_mlready.records.relations import BatchSizes, Concurrency, Edit, Edits, Spelling, Spellings
+from pytest_mlready.records.replicas import Replicas
 from pytest_mlready.records.rudeness import Rude, Rudeness
 from pytest_mlready.records.scaling import BatchThroughput, BatchTimes, Scaling, SlowRow
 
@@ -138,6 +139,7 @@ __all__ = [
     "Percentile",
     "Prediction",
     "RampStep",
+    "Replicas",
     "RequestClass",
     "RollbackDrill",
     "Row",

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -136,6 +136,22 @@ class Instance:
         for pid in self.processes():  # those that left the group
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
+
+    def kill_part(self, pids: Iterable[int]) -> bool:
+        """SIGKILL to some of its processes and all below them; False, and nothing happens, if its main one is there.
+
+        Raises:
+            NotOwner: another process started it.
+        """
+        self._check_owner("kill")
+        ours = set(self.processes())
+        doomed = {below for pid in pids for below in (pid, *descendants(pid))} & ours
+        if not doomed or self.pid in doomed:
+            return False
+        for pid in doomed:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        return True
 
     def rss_bytes(self) -> int:
         """Resident memory of all its processes, in bytes; a page they share counts for each."""

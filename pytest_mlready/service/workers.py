@@ -1,14 +1,14 @@
-"""Which process of an instance holds the other end of a connection: the kernel is asked, not the service."""
+"""Which process of an instance holds a connection's other end, or listens: the kernel is asked, not the service."""
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 _TABLES = ("/proc/net/tcp", "/proc/net/tcp6")
-_ESTABLISHED = "01"
+_ESTABLISHED, _LISTENING = "01", "0A"
 _SOCKET = re.compile(r"socket:\[(\d+)\]")
 
 
@@ -17,8 +17,18 @@ def holders(port: int, processes: Iterable[int]) -> Mapping[int, int]:
 
     A connection that nobody has accepted yet is not in it, nor is any where the kernel tells nothing (not Linux).
     """
-    inodes = _accepted(port)
-    found: dict[int, int] = {}
+    inodes = dict(_sockets(port, _ESTABLISHED))
+    return {inodes[inode]: pid for inode, pid in _held(processes) if inode in inodes}
+
+
+def listeners(port: int, processes: Iterable[int]) -> frozenset[int]:
+    """Those of the processes that listen at a port of this machine: several where they share a socket."""
+    inodes = {inode for inode, _ in _sockets(port, _LISTENING)}
+    return frozenset(pid for inode, pid in _held(processes) if inode in inodes)
+
+
+def _held(processes: Iterable[int]) -> Iterator[tuple[str, int]]:
+    """(inode, process) of each socket that a process holds."""
     for pid in processes:
         try:
             entries = list(os.scandir(f"/proc/{pid}/fd"))
@@ -29,14 +39,12 @@ def holders(port: int, processes: Iterable[int]) -> Mapping[int, int]:
                 matched = _SOCKET.match(os.readlink(entry.path))
             except OSError:  # closed meanwhile
                 continue
-            if matched and matched[1] in inodes:
-                found[inodes[matched[1]]] = pid
-    return found
+            if matched:
+                yield matched[1], pid
 
 
-def _accepted(port: int) -> dict[str, int]:
-    """The client's port by the inode of the server's socket."""
-    found: dict[str, int] = {}
+def _sockets(port: int, state: str) -> Iterator[tuple[str, int]]:
+    """(inode, port of the other end) of each socket at `port` that is in a state."""
     for table in _TABLES:
         try:
             lines = Path(table).read_text("ascii").splitlines()[1:]
@@ -44,6 +52,5 @@ def _accepted(port: int) -> dict[str, int]:
             continue
         for line in lines:
             fields = line.split()
-            if fields[3] == _ESTABLISHED and int(fields[1].rpartition(":")[2], 16) == port:
-                found[fields[9]] = int(fields[2].rpartition(":")[2], 16)
-    return found
+            if fields[3] == state and int(fields[1].rpartition(":")[2], 16) == port:
+                yield fields[9], int(fields[2].rpartition(":")[2], 16)

@@ -6,7 +6,7 @@ from pytest_mlready.settings.drift import Drift, DriftReference, DriftSignal
 from pytest_mlready.settings.experiments import ExperimentChange, Experiments
 from pytest_mlready.settings.gate import Attestation, Waiver
 from pytest_mlready.settings.interface import Metrics, Relations
-from pytest_mlready.settings.latency import Latency
+from pytest_mlready.settings.latency import Latency, Replicas
 from pytest_mlready.settings.quality import MAJORITY, Quality
 from pytest_mlready.settings.service import PERMISSIONS, Base, Permission, Service
 from pytest_mlready.settings.tables import SettingsError, converted, nearest, refuse_unknown
@@ -30,6 +30,7 @@ __all__ = [
     "Profile",
     "Quality",
     "Relations",
+    "Replicas",
     "Service",
     "Settings",
     "SettingsError",

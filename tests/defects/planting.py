@@ -6,9 +6,9 @@
         ...
 
 The type of the function's parameter says where the fault sits: `Components` (the usual: one part replaced), `Settings`
-(what the service is started with), `type[Registry]` (how it reads published files), `FastAPI` (around the application)
-or `RunDirectory` (where pytest runs: its conftest, say). A fault of the published files themselves is a function of the
-version's directory, given as `files`.
+(what the service is started with), `type[Registry]` (how it reads published files), `FastAPI` (around the application),
+`type[Balancer]` (before several replicas, where `declares` starts them) or `RunDirectory` (where pytest runs: its
+conftest, say). A fault of the published files themselves is a function of the version's directory, given as `files`.
 
 A sealed defect was written by someone who had not read the checks, and says how much these find of what they were not
 made for; or a drill meets it with luck only. It is served and judged by its name like any other, but no test demands
@@ -32,6 +32,7 @@ from fastapi import FastAPI
 from reference_service.artifacts.registry import Registry
 from reference_service.components import Components
 from reference_service.settings import Settings
+from tests.balancer import Balancer
 
 PLANTED = ".planted"
 """Marks a copy of the registry that has its fault already."""
@@ -43,6 +44,7 @@ PLACES: Mapping[object, str] = {
     type[Registry]: "registry",
     FastAPI: "application",
     RunDirectory: "run",
+    type[Balancer]: "balancer",
 }
 Expected = Literal["fail", "inconclusive"]
 Plant = TypeVar("Plant", bound=Callable[..., Any])

@@ -24,7 +24,7 @@ from reference_service.train import train_missing
 
 SERVE = "{python} -m reference_service --model breast-cancer --port {port} --state {state} --models "
 ROOT = Path(__file__).parents[2]
-ELSEWHERE = {"paired_load", "soak", "capacity", "batch_throughput", "mixed_load"}
+ELSEWHERE = {"paired_load", "soak", "capacity", "batch_throughput", "mixed_load", "replicas"}
 """Evidence that takes minutes or another version of the service: its planted defects show that it works."""
 NEEDS_MORE = {"latency.resource_budget", "lifecycle.memory_stable"}
 """Checks of the steady load that want a declared budget, or more of it than there is here."""

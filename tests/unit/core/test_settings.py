@@ -10,6 +10,7 @@ from pytest import mark, raises
 from pytest_mlready.settings import PERMISSIONS, Settings, SettingsError, Waiver, load, nearest
 
 SERVICE = '[service]\nurl = "http://127.0.0.1:1"\n'
+REPLICAS = "[latency]\nrate = 1\np99_ms = 3\n[latency.replicas]\n"
 EXPERIMENT = (
     SERVICE + "[[experiments.declared]]\nname = 'e'\n"
     "variants = [{ name = 'a', weight = 0.9 }, { name = 'b', weight = 0.1 }]\n"
@@ -98,6 +99,17 @@ def test_what_may_be_done_to_a_target(text: str, allow: set[str], tmp_path: Path
         (SERVICE + "[latency]\nrate = 1\np99_ms = -3\n", "latency.p99_ms: expected a number above 0, got -3"),
         (SERVICE + "[latency]\nrate = nan\np99_ms = 3\n", "latency.rate: expected a number above 0, got nan"),
         (SERVICE + "[latency]\nrate = 1\np99_ms = 3\nerror_rate = 1\n", "latency.error_rate: expected a share, not 1"),
+        (SERVICE + REPLICAS + "header = 'x'\n", "mlready.toml: latency.replicas: missing key `count`"),
+        (SERVICE + REPLICAS + "count = 1\nheader = 'x'\n", "latency.replicas.count: expected 2 or more, got 1"),
+        (SERVICE + REPLICAS + "count = 2\n", "latency.replicas.header: give one of `header` and `path`"),
+        (SERVICE + REPLICAS + "count = 2\npath = '/w'\n", "latency.replicas.field: `path` and `field` go together"),
+        (SERVICE + REPLICAS + "count = 2\npath = 'w'\nfield = 'n'\n", "replicas.path: expected a path such as /whoami"),
+        (SERVICE + REPLICAS + "count = 2\nheader = 'x'\nshare_ratio = 1\n", "share_ratio: expected a number above 1"),
+        (
+            SERVICE + REPLICAS + "count = 2\nheader = 'x'\nejected_s = 0\n",
+            "ejected_s: expected a number above 0, got 0",
+        ),
+        (SERVICE + REPLICAS + "cuont = 2\n", "unknown key 'latency.replicas.cuont'; did you mean 'count'?"),
         (SERVICE + "[drift]\nreferense = 'p.json'\n", "unknown key 'drift.referense'; did you mean 'reference'?"),
         (SERVICE + "[drift]\nrows_together = 0.5\n", "drift.rows_together: expected 1 or more, not 0.5"),
         (SERVICE + "[drift]\nlooks = 0\n", "drift.looks: expected a number above 0, got 0"),

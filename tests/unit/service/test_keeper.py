@@ -188,3 +188,20 @@ def test_cpu_time_counts_ended_processes(tmp_path: Path) -> None:
         instance.stop()
     assert instance.keeper is not None
     assert instance.keeper.returncode == 0
+
+
+def test_a_part_of_it_is_killed_with_all_below_and_never_the_main_one(tmp_path: Path) -> None:
+    instance = family(tmp_path)
+    try:
+        main, child, daemon = pids(tmp_path / "state")
+        assert not instance.kill_part([main, child])
+        assert not instance.kill_part([])
+        assert not instance.kill_part([os.getpid()])
+        assert instance.kill_part([child])
+        assert eventually(lambda: gone(child))
+        assert not gone(main)
+        assert not gone(daemon)
+        with pytest.raises(NotOwner):
+            replace(instance, keeper=None).kill_part([daemon])
+    finally:
+        instance.stop(0.5)

@@ -6,7 +6,7 @@ import os
 import socket
 
 from pytest_mlready.service.transport import Transport
-from pytest_mlready.service.workers import holders
+from pytest_mlready.service.workers import holders, listeners
 from tests.unit.service.raw_server import answer, replying, serving
 
 
@@ -29,3 +29,13 @@ def test_a_connection_that_nobody_accepted_has_no_holder() -> None:
         port = listener.getsockname()[1]
         with socket.create_connection(("127.0.0.1", port)):
             assert holders(port, [os.getpid()]) == {}
+
+
+def test_who_listens_at_a_port_is_found_by_it() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        with socket.create_connection(("127.0.0.1", port)) as client:
+            assert listeners(port, [os.getpid()]) == {os.getpid()}
+            assert listeners(client.getsockname()[1], [os.getpid()]) == frozenset()
+        assert listeners(port, [1 << 22]) == frozenset()
+    assert listeners(port, [os.getpid()]) == frozenset()
