@@ -122,8 +122,8 @@ NEEDS: dict[str, tuple[Callable[[Settings], object], str]] = {
     "registry": (lambda s: s.registry, '[registry] path = "models/…"'),
     "latency": (lambda s: s.latency, "[latency] rate = …, p99_ms = …"),
     "latency.resources": (
-        lambda s: s.latency and (s.latency.cpu_ms_per_request or s.latency.rss_mib),
-        "[latency] cpu_ms_per_request = …, rss_mib = …",
+        lambda s: s.latency and (s.latency.cpu_ms_per_request or s.latency.rss_mib or s.latency.gpu_mib),
+        "[latency] cpu_ms_per_request = …, rss_mib = …, gpu_mib = …",
     ),
     "latency.replicas": (
         lambda s: s.latency and s.latency.replicas,

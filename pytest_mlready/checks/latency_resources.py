@@ -65,7 +65,7 @@ def memory_stable(steady_load: LoadRun) -> Finding:
     needs=("latency.resources",),
 )
 def resource_budget(steady_load: LoadRun, settings: Settings) -> Finding:
-    """CPU time a request and peak memory at the declared rate are within what is declared.
+    """CPU time a request, peak memory, and that on GPUs, are within what is declared at the declared rate.
 
     Machines are bought by these two numbers: a service that uses twice its share is twice as dear, or is throttled and
     killed where its limits are set.
@@ -78,6 +78,8 @@ def resource_budget(steady_load: LoadRun, settings: Settings) -> Finding:
         found.append(_memory(steady_load, latency.rss_mib))
     if latency.cpu_ms_per_request is not None:
         found.append(_cpu(steady_load, latency.cpu_ms_per_request))
+    if latency.gpu_mib is not None:
+        found.append(_gpu(steady_load, latency.gpu_mib))
     order = (Status.FAIL, Status.INCONCLUSIVE, Status.PASS)
     worst = min(found, key=lambda one: order.index(one.status))
     details = tuple(one.summary for one in found if one is not worst)
@@ -88,6 +90,16 @@ def _memory(run: LoadRun, limit_mib: float) -> Finding:
     peak = max(one.rss_bytes for one in run.used) / MIB
     measured = Measurement(peak * MIB, "B", n=len(run.used), limit=limit_mib * MIB)
     what = f"at most {peak:.0f} MiB resident in {len(run.used)} looks, {limit_mib:g} MiB declared"
+    return passed(what, measured) if peak <= limit_mib else failed(what, measured)
+
+
+def _gpu(run: LoadRun, limit_mib: float) -> Finding:
+    known = [one.gpu_bytes for one in run.used if one.gpu_bytes is not None]
+    if not known:
+        return inconclusive("nvidia-smi is not there, or knows none of the service's processes")
+    peak = max(known) / MIB
+    measured = Measurement(peak * MIB, "B", n=len(known), limit=limit_mib * MIB)
+    what = f"at most {peak:.0f} MiB on GPUs, {limit_mib:g} MiB declared"
     return passed(what, measured) if peak <= limit_mib else failed(what, measured)
 
 

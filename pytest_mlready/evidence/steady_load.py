@@ -18,8 +18,8 @@ WARMUP_S = 1.0
 
 
 def made_with(context: Context) -> Mapping[str, Any]:
-    """The service, and the schedule."""
-    return scheduled(context)
+    """The service, the schedule, and whether its memory on GPUs is watched."""
+    return {**scheduled(context), **({"gpu": True} if _on_gpu(context) else {})}
 
 
 def gather(context: Context) -> LoadRun:
@@ -33,7 +33,7 @@ def gather(context: Context) -> LoadRun:
             f"{counts['failures']} failed"
         )
 
-    with watched(context.target.instance) as seen:
+    with watched(context.target.instance, gpu=_on_gpu(context)) as seen:
         run = drive(
             context.target,
             context.rows,
@@ -45,6 +45,10 @@ def gather(context: Context) -> LoadRun:
             on_progress=show,
         )
     return replace(run, used=tuple(replace(one, at_s=one.at_s - run.started_at) for one in seen))
+
+
+def _on_gpu(context: Context) -> bool:
+    return context.settings.latency is not None and context.settings.latency.gpu_mib is not None
 
 
 def drive(

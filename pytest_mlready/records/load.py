@@ -53,13 +53,14 @@ class Use:
     """What all processes of the service used at one moment, `at_s` seconds after the schedule's start.
 
     `cpu_s` is their user and system time since they were started; a page that several share counts in `rss_bytes` for
-    each of them.
+    each of them. `gpu_bytes` is their memory on GPUs when that was last asked for, None where it cannot be told.
     """
 
     at_s: float
     cpu_s: float
     rss_bytes: int
     open_files: int
+    gpu_bytes: int | None = None
 
 
 @dataclass(frozen=True)

@@ -46,7 +46,7 @@ class Latency:
     """The service level objective under an open-loop load of `rate` requests a second.
 
     Capacity should be `headroom` times that, and rows in batches `batch_gain` times as fast as single ones.
-    `cpu_ms_per_request` and `rss_mib` are what the service may use meanwhile, all its processes together.
+    `cpu_ms_per_request`, `rss_mib` and `gpu_mib` are what the service may use meanwhile, all its processes together.
     """
 
     rate: float
@@ -58,6 +58,7 @@ class Latency:
     batch_gain: float = 2.0
     cpu_ms_per_request: float | None = None
     rss_mib: float | None = None
+    gpu_mib: float | None = None
     arrivals: Literal["constant", "poisson"] = "poisson"
     replicas: Replicas | None = None
 

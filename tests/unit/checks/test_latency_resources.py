@@ -80,6 +80,22 @@ def test_memory_is_held_against_the_limit_at_its_peak(limit: float, status: Stat
     assert "at most 220 MiB resident" in found.summary
 
 
+@pytest.mark.parametrize(
+    ("gpu", "status", "words"),
+    [
+        (1200 * MIB, Status.PASS, "at most 1200 MiB on GPUs, 1500 MiB declared"),
+        (1600 * MIB, Status.FAIL, "at most 1600 MiB on GPUs"),
+        (None, Status.INCONCLUSIVE, "nvidia-smi is not there"),
+    ],
+)
+def test_memory_on_gpus_is_held_against_the_limit_where_it_is_known(gpu: Any, status: Status, words: str) -> None:
+    load = run()
+    used = tuple(replace(one, gpu_bytes=gpu if one.at_s == 7.0 else gpu and 800 * MIB) for one in load.used)
+    found = judged(replace(load, used=used), gpu_mib=1500)
+    assert found.status is status
+    assert words in found.summary
+
+
 def test_requests_that_are_shed_cost_nothing_and_are_not_counted() -> None:
     shed = run(cpu_s=0.002 * SENT, status=np.where(np.arange(COUNT) % 2, 503, 200))
     assert judged(shed, cpu_ms_per_request=3).status is Status.FAIL
