@@ -9,12 +9,14 @@ import pytest
 
 from pytest_mlready.catalogue import checks
 from tests.defects import warm
-from tests.defects.judging import HEALTHY, Judged, drilled, judge, undecided
+from tests.defects.judging import HEALTHY, Judged, judge, undecided
 from tests.defects.planting import Defect, defects
 
 Ask = Callable[[str], Judged]
 ATTEMPTS = 3
 LOAD = frozenset({"steady_load", "paired_load", "saturation", "soak", "batch_throughput", "mixed_load", "capacity"})
+SALTED = frozenset({"the_hash_of_python_is_salted_in_each_process"})
+"""Forks of one interpreter have the same salt, and its fault is that processes have not."""
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -46,9 +48,8 @@ def run(name: str, directory: Path) -> Judged:
 
 
 def forks(defect: Defect | None) -> bool:
-    """Whether a fork of an interpreter that has begun is as good as a new one: not with several workers or its salt."""
-    several = drilled(defect) or (defect is not None and "--workers" in defect.arguments)
-    return not several and (defect is None or not defect.check.startswith("experiments."))
+    """Whether a fork of an interpreter that has begun is as good as a new one."""
+    return defect is None or defect.name not in SALTED
 
 
 def measures_load(name: str) -> bool:

@@ -2,10 +2,11 @@
 
 Imports are two thirds of what a short run costs. Each run is a fork of a fork server; before pytest begins in it, it
 forks a nursery, a process of one thread, which forks the keepers for it: whoever has threads never forks. A keeper
-forks its service. A run is made a subreaper, so that the keepers are its own children as they otherwise are.
+forks its service, which forks its workers instead of spawning them. A run is made a subreaper, so that the keepers are
+its own children as they otherwise are.
 
-What a fork cannot be: a service of several workers, which are spawned, and one whose fault is Python's salted hash.
-Everything else is as in `python -m pytest --mlready`: commands, process groups, signals, files, environment.
+What a fork cannot be: a service whose fault is Python's salted hash. Everything else is as in
+`python -m pytest --mlready`: commands, process groups, signals, files, environment.
 """
 
 from __future__ import annotations
@@ -26,12 +27,15 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from multiprocessing.context import ForkProcess
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NoReturn
 from unittest.mock import patch
 
+import prometheus_client
 import pytest
+import uvicorn.supervisors
 
 from pytest_mlready.service import keeper, launch
 
@@ -155,9 +159,20 @@ def _serve(command: Sequence[str], log: int, pass_fds: Sequence[int], prepare: C
     os.dup2(log, 1)
     os.dup2(log, 2)
     _close_all_but(pass_fds)
+    patch.object(uvicorn._subprocess, "spawn", SimpleNamespace(Process=_Worker)).start()
     sys.argv = ["", *command[3:]]
     runpy.run_module(command[2], run_name="__main__", alter_sys=True)
     return 0
+
+
+class _Worker(ForkProcess):
+    """A worker of a service: what a new interpreter would have found out when it began."""
+
+    def run(self) -> None:
+        for number in uvicorn.supervisors.multiprocess.SIGNALS:
+            signal.signal(number, signal.SIG_DFL)
+        prometheus_client.values.ValueClass = prometheus_client.values.get_value_class()  # type: ignore[no-untyped-call]
+        super().run()
 
 
 def _become(directory: Path, environment: Mapping[str, str]) -> None:
