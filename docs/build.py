@@ -66,9 +66,9 @@ def _budgets() -> Iterator[str]:
     yield "# Time budgets"
     yield ""
     yield "Seconds that each kind of evidence may take, by profile; `–`: deferred. Evidence is gathered once per run,"
-    yield "and only if a selected check asks for it. `shared` evidence may overlap; `load` and `destructive` evidence"
-    yield "overlaps nothing; `fresh` starts an instance of its own. `paired_load`, which needs a base, is not in"
-    yield "the sum."
+    yield "and only if a selected check asks for it; of `rollback_drill` only the parts that selected checks read."
+    yield "`shared` evidence may overlap; `load` and `destructive` evidence overlaps nothing; `fresh` starts an"
+    yield "instance of its own. `paired_load`, which needs a base, is not in the sum."
     yield ""
     yield "| evidence | turn | fresh | " + " | ".join(PROFILES) + " |"
     yield "|---|---|---|" + "---|" * len(PROFILES)

@@ -25,7 +25,7 @@ class Check:
     """A judgement over evidence.
 
     The function's parameters name its evidence (and `settings`); the first paragraph of its docstring says what must
-    hold, the rest why that matters in production.
+    hold, the rest why that matters in production. `reads` are the parts of its evidence that it looks at (None: all).
     """
 
     id: str
@@ -33,6 +33,7 @@ class Check:
     remedy: str
     function: Judgement
     needs: tuple[str, ...] = ()
+    reads: tuple[str, ...] | None = None
 
     @property
     def family(self) -> str:
@@ -58,6 +59,13 @@ class Check:
     def evidence(self) -> tuple[Evidence, ...]:
         """The evidence it asks for."""
         return tuple(SCHEDULE.evidence[name] for name in self.arguments if name != "settings")
+
+    @property
+    def parts(self) -> frozenset[str]:
+        """The parts of its evidence that it cannot be judged without."""
+        return frozenset(
+            part for one in self.evidence for part in one.parts if self.reads is None or part in self.reads
+        )
 
     @property
     def closing(self) -> bool:
@@ -206,7 +214,12 @@ REGISTERED: dict[str, Check] = {}
 
 
 def check(
-    id: str, severity: Literal["must", "should", "may"], *, remedy: str, needs: tuple[str, ...] = ()
+    id: str,
+    severity: Literal["must", "should", "may"],
+    *,
+    remedy: str,
+    needs: tuple[str, ...] = (),
+    reads: tuple[str, ...] | None = None,
 ) -> Callable[[Judgement], Judgement]:
     """Register a pure judgement as a check.
 
@@ -215,19 +228,23 @@ def check(
         severity: only a `must` blocks a release.
         remedy: what to do about a failure, in one or two sentences.
         needs: declarations beyond those of the evidence, keys of `NEEDS`.
+        reads: the parts of its evidence that it looks at, where that has parts; all, unless said.
 
     Raises:
-        ValueError: the id is taken, the docstring lacks what must hold or why, or a parameter names no evidence.
+        ValueError: the id is taken, the docstring lacks what must hold or why, a parameter names no evidence, or its
+            evidence has no such part.
     """
 
     def register(function: Judgement) -> Judgement:
-        made = Check(id, Severity(severity), remedy, function, needs)
+        made = Check(id, Severity(severity), remedy, function, needs, reads)
         if id in REGISTERED:
             raise ValueError(f"check id {id!r} is taken")
         if not made.holds or not made.why:
             raise ValueError(f"{id}: the docstring needs two paragraphs: what must hold, and why it matters")
         if unknown := [name for name in made.arguments if name != "settings" and name not in SCHEDULE.evidence]:
             raise ValueError(f"{id}: no such evidence: {unknown}")
+        if unknown := sorted(set(reads or ()) - made.parts):
+            raise ValueError(f"{id}: its evidence has no such parts: {unknown}")
         REGISTERED[id] = made
         return function
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, overload
 
-from pytest import FixtureRequest, Stash, fixture
+from pytest import FixtureRequest, Item, Stash, fixture
 
-from pytest_mlready.collect import ACTIVE
+from pytest_mlready.collect import ACTIVE, CheckItem
 from pytest_mlready.observing import OBSERVED, Observation
 from pytest_mlready.schedule import SCHEDULE
 
@@ -194,10 +194,19 @@ def _evidence_fixture(name: str) -> Any:
         if run.replay:
             return run.evidence(name, None, mlready_rows)
         given = {one: request.getfixturevalue(one) for one in SCHEDULE.evidence[name].fixtures}
-        return run.evidence(name, request.getfixturevalue("mlready_target"), mlready_rows, given)
+        parts = _parts_read(name, request.session.items)
+        return run.evidence(name, request.getfixturevalue("mlready_target"), mlready_rows, given, parts)
 
     gather.__doc__ = f"Evidence `{name}`: a {SCHEDULE.evidence[name].record.__name__} record, gathered once per run."
     return fixture(scope="session", name=f"mlready_{name}")(gather)
+
+
+def _parts_read(name: str, selected: Sequence[Item]) -> frozenset[str]:
+    """The parts of some evidence that the selected checks read; all of them where somebody else asks for it."""
+    asking = [item for item in selected if f"mlready_{name}" in getattr(item, "fixturenames", ())]
+    read = [item.check.parts for item in asking if isinstance(item, CheckItem)]
+    everything = frozenset(SCHEDULE.evidence[name].parts)
+    return everything & frozenset().union(*read) if read and len(read) == len(asking) else everything
 
 
 globals().update(

@@ -175,11 +175,16 @@ class Run:
         return msgspec.to_builtins(load.generator) if isinstance(load, LoadRun) else {}
 
     def evidence(
-        self, name: str, target: Target | None, rows: tuple[Row, ...], given: Mapping[str, Any] = MappingProxyType({})
+        self,
+        name: str,
+        target: Target | None,
+        rows: tuple[Row, ...],
+        given: Mapping[str, Any] = MappingProxyType({}),
+        parts: frozenset[str] | None = None,
     ) -> object:
         """The record `name`, gathered once per run; `Errored` or `NotGathered` where there is none.
 
-        `given` are the fixtures that it asks for.
+        `given` are the fixtures that it asks for, `parts` those of it that are read (None: all).
         """
         from pytest_mlready.evidence.context import Context, Spare
         from pytest_mlready.evidence.store import Store
@@ -197,6 +202,7 @@ class Run:
             directory=self.directory,
             progress=self.progress,
             spare=self._spare,
+            parts=frozenset(spec.parts) if parts is None else parts,
         )
         if target is not None:
             context = replace(context, given=given, deployment_recipe=self.deployment_recipe(target))

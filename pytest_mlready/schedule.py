@@ -33,6 +33,7 @@ class Evidence:
     `shared` gatherers may overlap each other; `load` and `destructive` ones overlap nothing; `closing` evidence is the
     run itself, known when it ends. `fresh` ones start an instance of their own; a `program`
     that is not installed defers what needs it. `fixtures` are those that it is given, which a user may override.
+    `parts` are made only where a selected check reads them; the rest always.
     `seconds` is the budget by profile; a profile that is missing defers it.
     """
 
@@ -45,6 +46,7 @@ class Evidence:
     needs: tuple[str, ...] = ()
     program: Program | None = None
     fixtures: tuple[str, ...] = ()
+    parts: tuple[str, ...] = ()
 
     def in_profile(self, profile: Profile) -> bool:
         """Whether this profile, or a smaller one, has time for it."""
@@ -222,6 +224,7 @@ SCHEDULE = _schedule(
         permission="deploy",
         needs=("deployment", "deployment.token", "inputs.rows"),
         fixtures=("mlready_deployment",),
+        parts=("refusals", "swaps", "crowd", "automatic", "kills"),
     ),
     Evidence("closing", records.Closing, {"smoke": 0}, turn="closing"),
 )

@@ -25,6 +25,7 @@ WORDS = {OTHER: "of neither version", MIXED: "of both versions, row by row"}
 @check(
     "deployment.version_routing",
     "must",
+    reads=("swaps",),
     remedy="Hold each version as its own object and pass it along with the request; share no attribute between them.",
 )
 def version_routing(rollback_drill: RollbackDrill) -> Finding:
@@ -56,6 +57,7 @@ def version_routing(rollback_drill: RollbackDrill) -> Finding:
 @check(
     "deployment.all_workers_switch",
     "must",
+    reads=("swaps",),
     remedy="Keep what is in force where every worker reads it for each request (a shared generation number beside a "
     "durable record), and acknowledge a change only after it is visible there.",
 )
@@ -93,6 +95,7 @@ def all_workers_switch(rollback_drill: RollbackDrill, settings: Settings) -> Fin
 @check(
     "deployment.rollback_restores",
     "must",
+    reads=("swaps",),
     remedy="Let a rollback load, verify and switch to the artefact that served before, and acknowledge it only then.",
 )
 def rollback_restores(rollback_drill: RollbackDrill, settings: Settings) -> Finding:
@@ -125,6 +128,7 @@ def rollback_restores(rollback_drill: RollbackDrill, settings: Settings) -> Find
 @check(
     "deployment.rollback_under_load",
     "must",
+    reads=("swaps",),
     remedy="Take one immutable snapshot of the model at the head of each request, load the new one beside the old, and "
     "switch by replacing one reference.",
 )
@@ -159,6 +163,7 @@ def rollback_under_load(rollback_drill: RollbackDrill) -> Finding:
 @check(
     "deployment.ready_when_acknowledged",
     "should",
+    reads=(),
     remedy="Load and warm a version before it is acknowledged as serving.",
 )
 def ready_when_acknowledged(rollback_drill: RollbackDrill, settings: Settings) -> Finding:

@@ -16,6 +16,7 @@ from pytest_mlready.settings import Settings
     "deployment.admin_guarded",
     "must",
     needs=("deployment.token_env",),
+    reads=("refusals",),
     remedy="Ask for the admin's right on every route that changes what serves, before anything else is looked at.",
 )
 def admin_guarded(rollback_drill: RollbackDrill) -> Finding:
@@ -29,6 +30,7 @@ def admin_guarded(rollback_drill: RollbackDrill) -> Finding:
 @check(
     "deployment.unknown_version_refused",
     "must",
+    reads=("refusals",),
     remedy="Find and verify a version before anything is changed; answer 404 for one that is not there.",
 )
 def unknown_version_refused(rollback_drill: RollbackDrill) -> Finding:
@@ -43,6 +45,7 @@ def unknown_version_refused(rollback_drill: RollbackDrill) -> Finding:
     "deployment.corrupt_artifact_refused",
     "must",
     needs=("service.kill", "deployment.registry"),
+    reads=("kills",),
     remedy="Compare the artefact's digest with a signed manifest before it is loaded; keep the old version until the "
     "new one has answered its golden rows.",
 )
@@ -61,6 +64,7 @@ def corrupt_artifact_refused(rollback_drill: RollbackDrill) -> Finding:
     "deployment.survives_kill",
     "must",
     needs=("service.kill",),
+    reads=("kills",),
     remedy="Make a change durable before it is acknowledged: one transaction, or a temporary file, fsync and rename.",
 )
 def survives_kill(rollback_drill: RollbackDrill) -> Finding:
@@ -93,6 +97,7 @@ def survives_kill(rollback_drill: RollbackDrill) -> Finding:
 @check(
     "deployment.left_as_found",
     "should",
+    reads=(),
     remedy="Let the version that was found serve again, by the command named here; then see why the service would not.",
 )
 def left_as_found(rollback_drill: RollbackDrill) -> Finding:
@@ -112,6 +117,7 @@ def left_as_found(rollback_drill: RollbackDrill) -> Finding:
 @check(
     "deployment.concurrent_changes_serialise",
     "should",
+    reads=("crowd",),
     remedy="Make changes one after the other, under one lock for all workers, each decided on the state it changes.",
 )
 def concurrent_changes_serialise(rollback_drill: RollbackDrill) -> Finding:
@@ -134,6 +140,7 @@ def concurrent_changes_serialise(rollback_drill: RollbackDrill) -> Finding:
 @check(
     "deployment.idempotent",
     "should",
+    reads=(),
     remedy="Let an order name the state that is wanted; do nothing where it is there already. Roll back along the "
     "history of promotions, not to whatever served last.",
 )
@@ -162,6 +169,7 @@ def idempotent(rollback_drill: RollbackDrill) -> Finding:
     "deployment.history_complete",
     "should",
     needs=("deployment.history",),
+    reads=("swaps",),
     remedy="Write who, when, from and to with the change itself, in the same transaction.",
 )
 def history_complete(rollback_drill: RollbackDrill) -> Finding:
@@ -193,6 +201,7 @@ def history_complete(rollback_drill: RollbackDrill) -> Finding:
     "deployment.auto_rollback",
     "should",
     needs=("service.kill", "deployment.feedback"),
+    reads=("automatic",),
     remedy="Compare live quality and errors with their declared bounds, and restore the version before when they are "
     "provably beyond.",
 )

@@ -51,7 +51,8 @@ class Context:
     the lock that makes our turn exclusive, to be handed to a load generator so that the turn lasts as long as it
     lives (None in a shared turn). `directory` takes what services write, `progress` a short text for the terminal.
     `given` are the fixtures that the evidence asks for, which a user may override; `deployment_recipe` is how the
-    declared deployment is made. `spare` holds what one gatherer leaves for the next; somebody else ends it.
+    declared deployment is made. `spare` holds what one gatherer leaves for the next; somebody else ends it. `parts` are
+    those of the evidence that somebody reads.
     """
 
     target: Target
@@ -65,6 +66,7 @@ class Context:
     given: Mapping[str, Any] = field(default_factory=dict)
     deployment_recipe: Recipe | None = None
     spare: Spare | None = None
+    parts: frozenset[str] = frozenset()
 
     def rng(self, purpose: str) -> random.Random:
         """A random generator of its own for each purpose: evidence does not depend on who was gathered before."""

@@ -80,19 +80,23 @@ class _Drill:
         self.automatic: AutomaticRollback | None = None
 
     def play(self) -> None:
-        """All acts, each of which leaves the first version serving."""
+        """All acts that somebody reads, each of which leaves the first version serving."""
+        parts = self.context.parts
         self.pins = pinned(self.stage.target, self.table.workers)
         try:
             self.there_and_back()
-            self.refusals()
-            self.swap_under_load()
-            self.all_at_once()
+            if "refusals" in parts:
+                self.refusals()
+            if "swaps" in parts:
+                self.swap_under_load()
+            if "crowd" in parts:
+                self.all_at_once()
         finally:
             self.pins.close()
-        if self.stage.fresh and self.table.feedback is not None:
+        if "automatic" in parts and self.stage.fresh and self.table.feedback is not None:
             self.automatic = automatic_rollback(self.witness, self.stage.deployment, self.table, self.orders)
             self.settle()
-        if self.stage.fresh and "kill" in self.context.settings.allow:
+        if "kills" in parts and self.stage.fresh and "kill" in self.context.settings.allow:
             self.kills.kill_and_spoil(long=self.long)
 
     def there_and_back(self) -> None:

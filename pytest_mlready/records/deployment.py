@@ -150,7 +150,7 @@ class LeftBehind:
 
 @dataclass(frozen=True)
 class RollbackDrill:
-    """A rollback drill between two versions, the first of which served when it began.
+    """A rollback drill between two versions, the first of which served when it began. What no check reads is not made.
 
     `fresh`: on an instance of its own, which may be killed and whose artefacts may be spoiled; else on the target.
     `workers` names each process that answers, where it could be told, else is empty. `swaps` are the orders under

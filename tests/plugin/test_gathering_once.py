@@ -36,6 +36,26 @@ def test_a_gatherer_runs_once_whoever_asks(project: Project, workers: tuple[str,
     assert gathered(project) == ["identity.json", "mapping.json", "toy_load.json"]
 
 
+@mark.parametrize(
+    ("selected", "users", "arguments", "made"),
+    [
+        (["lifecycle.loaded"], "", (), False),
+        (["lifecycle.heated"], "", (), True),
+        (["lifecycle.loaded", "lifecycle.heated"], "", TWO, True),
+        (["lifecycle.loaded"], ASKS.format(i=1), (), True),
+    ],
+    ids=["unread", "read", "read_by_another", "a_users_test_asks"],
+)
+def test_a_part_of_evidence_is_made_where_somebody_reads_it(
+    project: Project, selected: list[str], users: str, arguments: tuple[str, ...], made: bool
+) -> None:
+    project.toys("lifecycle.loaded", "lifecycle.heated")
+    project.tests(users)
+    ran = project.run("test_team.py", *(f"mlready.toml::{name}" for name in selected), *arguments)
+    assert {ran.statuses[name] for name in selected} == {"pass"}, ran.output
+    assert (project.path / "toy_heat").exists() == made
+
+
 def test_a_check_that_runs_again_is_judged_on_the_same_evidence(project: Project) -> None:
     project.toys("fuzz.fails", "lifecycle.loaded")
     once = project.run()

@@ -1,7 +1,7 @@
 """A plugin with checks whose verdict is known, in place of the real catalogue: `-p tests.plugin.toys`, TOYS names them.
 
 They rest on real evidence, `identity` and `scrape`, and on `toy_load`: evidence that takes a turn alone, and notes in
-the file `toy_load` when it began and ended.
+the file `toy_load` when it began and ended, and in `toy_heat` that its part "heat" was made.
 """
 
 from __future__ import annotations
@@ -47,6 +47,8 @@ def gather(context: Context) -> ToyLoad:
     began = time.time()
     with Path("toy_load").open("a", encoding="utf-8") as file:
         file.write(f"began {began}\n")
+    if "heat" in context.parts:
+        Path("toy_heat").write_text("heated\n")
     context.target.transport().request("toy load", "GET", "/health?load")
     time.sleep(float(os.environ.get("TOY_SECONDS", "0.3")))
     if os.environ.get("TOY_END") == "kill":
@@ -124,6 +126,14 @@ def loaded(toy_load: Any) -> Finding:
     return passed(f"loaded for {toy_load.ended - toy_load.began:.1f} s")
 
 
+def heated(toy_load: Any) -> Finding:
+    """It bears heat.
+
+    So that there is a part of evidence that others do not read.
+    """
+    return (passed if Path("toy_heat").exists() else inconclusive)("heat")
+
+
 def patient(start_timeline: Any) -> Finding:
     """There is time for it.
 
@@ -145,7 +155,10 @@ TOYS: dict[str, tuple[Judgement, Literal["must", "should", "may"]]] = {
     "metrics.scraped": (scraped, "must"),
     "lifecycle.patient": (patient, "must"),
     "lifecycle.loaded": (loaded, "must"),
+    "lifecycle.heated": (heated, "must"),
 }
+READS: dict[str, tuple[str, ...]] = {"lifecycle.loaded": (), "lifecycle.heated": ("heat",)}
+"""The parts of their evidence; all of them where a toy is not named here."""
 
 
 class Catalogue:
@@ -158,7 +171,7 @@ class Catalogue:
     def pytest_configure(self, config: Config) -> None:
         checks()  # the real ones register once, on import
         self.real = dict(REGISTERED)
-        SCHEDULE.evidence["toy_load"] = Evidence("toy_load", ToyLoad, {"smoke": 1}, turn="load")
+        SCHEDULE.evidence["toy_load"] = Evidence("toy_load", ToyLoad, {"smoke": 1}, turn="load", parts=("heat",))
         sys.modules[LOADED] = sys.modules[__name__]
         vars(fixtures)["mlready_toy_load"] = fixtures._evidence_fixture("toy_load")
         closing = {name: one for name, one in self.real.items() if one.closing}
@@ -178,7 +191,7 @@ def pytest_load_initial_conftests(early_config: Config) -> None:
 
 def _toy(name: str) -> Check:
     function, severity = TOYS[name]
-    return Check(name, Severity(severity), "Mend the toy.", function)
+    return Check(name, Severity(severity), "Mend the toy.", function, reads=READS.get(name))
 
 
 def _catalogue(made: Mapping[str, Check]) -> None:
