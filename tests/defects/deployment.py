@@ -1,35 +1,26 @@
-"""Defects of versions, promotion and rollback."""
+"""Defects of versions: who answers while they are changed, and how a candidate compares."""
 
 from __future__ import annotations
 
 import asyncio
-import os
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-import msgspec
-from starlette.requests import HTTPConnection
-
-from reference_service.artifacts import manifest
-from reference_service.artifacts.registry import Registry, Snapshot
+from reference_service.artifacts.registry import Snapshot
 from reference_service.components import Components
-from reference_service.deployments.automatic_rollback import AutomaticRollback
-from reference_service.deployments.changes import Change, Changes, State
+from reference_service.deployments.changes import Changes, State
 from reference_service.deployments.deployment import Deployments, Order, Outcome
 from reference_service.experiments.routing import Choice, Routing
 from reference_service.model.batcher import Batcher
 from reference_service.model.columns import Row
-from reference_service.model.examination import Examination
 from reference_service.model.inputs import Asked
 from reference_service.model.predictor import Answer, SklearnPredictor
 from reference_service.model.serving import Serving
-from reference_service.web.access import Access, Actor, Role
+from reference_service.web.presenter import Presenter
 from tests.defects.planting import defect
 
-Decide = Callable[[State], State | None]
 STALE = {
     f"deployment.{check}"
     for check in (
@@ -88,6 +79,21 @@ def the_cached_model_stays_after_a_rollback(components: Components) -> Component
     return replace(components, routing=Newest())
 
 
+@defect("deployment.rollback_restores", declares="acknowledge_s = 0.3\n")
+def a_rollback_waits_for_whoever_is_under_way(components: Components) -> Components:
+    """The old model is drained for a fixed time before a rollback is acknowledged, longer than the team promised."""
+
+    class Draining(Deployments):
+        async def rollback(self, order: Order) -> Outcome:
+            outcome = await super().rollback(order)
+            await asyncio.sleep(0.5)
+            return outcome
+
+    made = components.deployments
+    draining = Draining(made.changes, made.registry, made.examination, made.telemetry, made.log)
+    return replace(components, deployments=draining)
+
+
 @defect("deployment.rollback_under_load")
 def a_batch_looks_up_the_model_again_and_again(components: Components) -> Components:
     """What serves is read anew in the middle of a batch: half of it is one model's, half the other's."""
@@ -102,6 +108,21 @@ def a_batch_looks_up_the_model_again_and_again(components: Components) -> Compon
             return answers
 
     return replace(components, batcher=Chunked(components.predictor, components.telemetry, components.settings.limits))
+
+
+@defect("deployment.rollback_under_load")
+def the_old_model_is_closed_at_once(components: Components) -> Components:
+    """Whoever was on the way to the old model when the new one took over finds it closed: 500."""
+
+    class Closing(Batcher):
+        async def submit(self, snapshot: Snapshot, rows: Sequence[Row], urgent: bool = False) -> list[Answer]:
+            served = components.changes.current().serving == snapshot.version
+            answers = await super().submit(snapshot, rows, urgent)
+            if served and not urgent and components.changes.current().serving != snapshot.version:
+                raise RuntimeError("the model is closed")
+            return answers
+
+    return replace(components, batcher=Closing(components.predictor, components.telemetry, components.settings.limits))
 
 
 @defect("deployment.version_routing", also={"deployment.rollback_under_load", "deployment.all_workers_switch"})
@@ -121,6 +142,17 @@ def two_versions_share_an_attribute(components: Components) -> Components:
     return replace(components, batcher=Shared(components.predictor, components.telemetry, components.settings.limits))
 
 
+@defect("deployment.version_routing")
+def answers_name_the_version_that_serves(components: Components) -> Components:
+    """The version in the answer is looked up when it is written, whichever model made it."""
+
+    class Current(Presenter):
+        def single(self, answer: Answer, version: str, request_id: str, variant: str | None = None) -> dict[str, Any]:
+            return super().single(answer, components.changes.current().serving, request_id, variant)
+
+    return replace(components, presenter=Current())
+
+
 @defect("deployment.ready_when_acknowledged")
 def a_version_is_loaded_by_its_first_customer(components: Components) -> Components:
     """The acknowledgement comes at once, and whoever asks next waits for the loading."""
@@ -137,147 +169,20 @@ def a_version_is_loaded_by_its_first_customer(components: Components) -> Compone
     return replace(components, serving=Lazy(components.registry, components.changes, components.serving.version))
 
 
-@defect("deployment.admin_guarded")
-def the_rollback_route_is_open(components: Components) -> Components:
-    """Every admin route asks for a right but the one for emergencies."""
+@defect("deployment.ready_when_acknowledged")
+def a_version_was_warmed_up_with_another_shape(components: Components) -> Components:
+    """Golden rows in a batch compile the model for batches; the first single row of a customer compiles it anew."""
 
-    class Open(Access):
-        def require(self, request: HTTPConnection, role: Role) -> Actor:
-            if request.scope["path"].endswith("/rollback"):
-                return Actor("anybody", frozenset({role}))
-            return super().require(request, role)
+    class Compiling(SklearnPredictor):
+        compiled: frozenset[str] = frozenset()
 
-    access = Open((), components.access.keyed, components.log)
-    access.known = components.access.known
-    return replace(components, access=access)
+        def predict(self, snapshot: Snapshot, rows: Sequence[Row]) -> list[Answer]:
+            if len(rows) == 1 and snapshot.version not in self.compiled:
+                self.compiled |= {snapshot.version}
+                time.sleep(1.2)
+            return super().predict(snapshot, rows)
 
-
-@defect("deployment.unknown_version_refused")
-def the_pointer_moves_before_the_version_is_looked_for(components: Components) -> Components:
-    """A mistyped version is refused with 404, and by then it serves. Deployment helper."""
-
-    class Hasty(Deployments):
-        async def promote(self, order: Order) -> Outcome:
-            def moved(state: State) -> State:
-                return msgspec.structs.replace(state, serving=str(order.version))
-
-            if order.version not in self.registry.versions():
-                await asyncio.to_thread(self.changes.apply, order.actor, "promote", "", moved)
-            return await super().promote(order)
-
-    made = components.deployments
-    return replace(
-        components, deployments=Hasty(made.changes, made.registry, made.examination, made.telemetry, made.log)
-    )
-
-
-@defect("deployment.corrupt_artifact_refused")
-def whatever_lies_there_is_loaded(components: Components) -> Components:
-    """No digest is compared, and no golden row asked."""
-
-    class Trusting(Registry):
-        def files(self, version: str) -> dict[str, bytes]:
-            directory = self.models / self.name / version
-            return {one.name: one.read_bytes() for one in directory.iterdir() if one.name != manifest.FILE_NAME}
-
-        def digest(self, files: Mapping[str, bytes]) -> str:
-            return str(json_of(files["metadata.json"])["version"]).ljust(64, "0")
-
-    class Careless(Examination):
-        async def check_answers(self, snapshot: Snapshot) -> None:
-            pass
-
-    found, made = components.registry, components.examination
-    examination = Careless(made.contract, made.serving, made.batcher, made.log)
-    trusting = Trusting(found.models, found.name, found.engine)
-    return replace(components, registry=trusting, examination=examination)
-
-
-@defect("deployment.survives_kill")
-def what_is_in_force_is_forgotten_with_the_process(components: Components) -> Components:
-    """State is kept beside the process and not for its successor: a restart serves the first version again."""
-    return replace(components, changes=Changes(components.settings.state_directory / f"run-{os.getppid()}"))
-
-
-@defect("deployment.concurrent_changes_serialise", also={"deployment.history_complete", "deployment.idempotent"})
-def the_last_of_two_changes_wins(components: Components) -> Components:
-    """State is read, decided on, and written back a moment later, whatever happened meanwhile."""
-
-    class Unlocked(Changes):
-        def apply(
-            self, actor: str, action: str, reason: str, decide: Callable[..., Any], expected: Any = None
-        ) -> State:
-            with closing(self.connect()) as connection:
-                before = self.newest(connection) or State(serving="")
-                after = msgspec.structs.replace(decide(before) or before, generation=before.generation + 1)
-                time.sleep(0.02)
-                connection.execute("DELETE FROM changes WHERE generation >= ?", (after.generation,))
-                self.append(connection, after, before.serving, actor, action, reason)
-                self.publish(after)
-                return after
-
-    return replace(components, changes=Unlocked(components.settings.state_directory))
-
-
-@defect("deployment.idempotent")
-def rolling_back_twice_brings_the_bad_version_back(components: Components) -> Components:
-    """The version before is whatever served before the last change: a second rollback undoes the first."""
-
-    class Toggling(Deployments):
-        def target(self, state: State, to: str | None) -> str:
-            lines = (one for one in self.changes.history(50) if one.before != one.after)
-            last = next(lines, None)
-            return super().target(state, to) if to or last is None else str(last.before)
-
-    made = components.deployments
-    toggling = Toggling(made.changes, made.registry, made.examination, made.telemetry, made.log)
-    return replace(components, deployments=toggling)
-
-
-@defect("deployment.history_complete", also={"deployment.concurrent_changes_serialise", "deployment.survives_kill"})
-def rollbacks_are_not_written_down(components: Components) -> Components:
-    """The history tells promotions only."""
-
-    class Silent(Changes):
-        def history(self, limit: int = 1000) -> list[Change]:
-            return [one for one in super().history(limit) if one.action != "rollback"]
-
-    return replace(components, changes=Silent(components.settings.state_directory))
-
-
-@defect("deployment.auto_rollback")
-def nobody_reads_the_threshold(components: Components) -> Components:
-    """The bound is declared, the labels are counted, and nothing compares the two."""
-
-    class Asleep(AutomaticRollback):
-        async def look(self) -> None:
-            pass
-
-    parts = (components.contract.task, components.serving, components.outcomes, components.deployments)
-    return replace(components, automatic_rollback=Asleep(components.settings, *parts))
-
-
-@defect("deployment.survives_kill", sealed=True)
-def state_is_written_in_place(components: Components) -> Components:
-    """State and history are one JSON file that is written over: a kill in the middle leaves half of it."""
-
-    class InPlace(Changes):
-        def append(self, connection: Any, after: State, *arguments: Any) -> None:
-            super().append(connection, after, *arguments)
-            path = self.directory / "state.json"
-            with path.open("wb") as file:
-                for part in (msgspec.json.encode(after), b"\n"):
-                    file.write(part)
-                    file.flush()
-                    time.sleep(0.002)
-
-        def begin(self, first: Callable[[], State]) -> State:
-            path = self.directory / "state.json"
-            if path.exists() and not path.read_bytes().endswith(b"\n"):
-                raise RuntimeError("the state cannot be read")
-            return super().begin(first)
-
-    return replace(components, changes=InPlace(components.settings.state_directory))
+    return replace(components, predictor=Compiling())
 
 
 @defect("deployment.canary_abort", declares='canary = "2.0.0"\n')
@@ -306,9 +211,3 @@ def the_candidate_fails_now_and_then(components: Components) -> Components:
             return super().predict(snapshot, rows)
 
     return replace(components, predictor=Failing())
-
-
-def json_of(content: bytes) -> dict[str, Any]:
-    """A file's JSON."""
-    found: dict[str, Any] = msgspec.json.decode(content)
-    return found

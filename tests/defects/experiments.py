@@ -1,30 +1,24 @@
-"""Defects of experiments: who is in which variant, and what says so.
+"""Defects of experiments: who is in which variant.
 
 Further ones, in this process, are in `tests/assignment_routers.py`.
 """
 
 from __future__ import annotations
 
-import math
 import random
 import secrets
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
-
-import msgspec
 
 from reference_service.components import Components
+from reference_service.deployments.changes import State
 from reference_service.experiments.assignment import BUCKETS, canonical, prefix, reduced
 from reference_service.experiments.experiment import Experiment
-from reference_service.experiments.routing import Division, Routing
+from reference_service.experiments.routing import Assigned, Division, Routing
 from reference_service.model.inputs import RowValidator
-from reference_service.model.predictor import Answer
-from reference_service.web.presenter import Presenter
 from reference_service.web.problems import Fault
-from reference_service.web.request_log import Entry, RequestLog
 from tests.defects.judging import ROOT
-from tests.defects.planting import RunDirectory, defect
+from tests.defects.planting import defect
 
 BEGUN = ("--experiments", str(ROOT / "data/experiments.json"))
 EVEN = ("--experiments", str(ROOT / "tests/defects/even_experiments.json"))
@@ -91,6 +85,17 @@ def four_percent_are_five(components: Components) -> Components:
     return replace(components, routing=Generous())
 
 
+@defect("experiments.split", arguments=BEGUN, declares=claimed())
+def the_revision_is_in_the_salt(components: Components) -> Components:
+    """Each release of the service draws everyone anew: the shares are right, and nobody is where he was declared."""
+
+    class Released(Routing):
+        def divided(self, experiment: Experiment, serving: str) -> Division:
+            return replace(super().divided(experiment, serving), prefix=prefix(f"{experiment.salt}-r2"))
+
+    return replace(components, routing=Released())
+
+
 @defect("experiments.sticky", arguments=BEGUN, declares=claimed())
 def variants_are_drawn_at_each_request(components: Components) -> Components:
     """`random.choice` for each request. Deployment helper, deployment practice guide."""
@@ -125,37 +130,16 @@ def the_hash_of_python_is_salted_in_each_process(components: Components) -> Comp
     return replace(components, routing=Salted())
 
 
-@defect("experiments.config_sane", arguments=BEGUN, declares=claimed() + SPRING)
-def an_experiment_goes_on_after_its_end(components: Components) -> Components:
-    """The dates are stored and never looked at."""
+@defect("experiments.sticky_restart", arguments=EVEN, declares=claimed(known=False))
+def users_are_dealt_out_as_they_come(components: Components) -> Components:
+    """Each new user gets the next bucket, which is remembered: in the memory of one process."""
+    dealt: dict[tuple[bytes, str], int] = {}
 
-    class Endless(Routing):
-        def divided(self, experiment: Experiment, serving: str) -> Division:
-            return replace(super().divided(experiment, serving), starts=0.0, ends=math.inf)
+    class Dealt(Routing):
+        def bucket(self, salted: bytes, user_id: str) -> int:
+            return dealt.setdefault((salted, user_id), 7919 * len(dealt) % BUCKETS)
 
-    return replace(components, routing=Endless())
-
-
-@defect("experiments.labelled", arguments=BEGUN, declares=claimed())
-def answers_do_not_name_their_variant(components: Components) -> Components:
-    """Whoever joins outcomes later finds nothing to join by. Deployment practice guide."""
-
-    class Nameless(Presenter):
-        def single(self, answer: Answer, version: str, request_id: str, variant: str | None = None) -> dict[str, Any]:
-            return super().single(answer, version, request_id)
-
-    return replace(components, presenter=Nameless())
-
-
-@defect("experiments.labelled", arguments=BEGUN, declares=claimed())
-def the_log_has_no_variant(components: Components) -> Components:
-    """The answer names it, the log does not."""
-
-    class Silent(RequestLog):
-        def request(self, entry: Entry) -> None:
-            super().request(msgspec.structs.replace(entry, variant=None))
-
-    return replace(components, log=Silent())
+    return replace(components, routing=Dealt())
 
 
 @defect("experiments.uniform_over_ids", arguments=BEGUN, declares=claimed())
@@ -169,6 +153,17 @@ def names_are_hashed_as_they_were_typed(components: Components) -> Components:
     return replace(components, routing=AsTyped())
 
 
+@defect("experiments.uniform_over_ids", arguments=BEGUN, declares=claimed())
+def ids_are_cut_to_the_width_of_a_column(components: Components) -> Components:
+    """VARCHAR(32): a UUID loses its end, and long ids that begin alike are one user."""
+
+    class Cut(Routing):
+        def bucket(self, salted: bytes, user_id: str) -> int:
+            return super().bucket(salted, user_id[:32])
+
+    return replace(components, routing=Cut())
+
+
 @defect("experiments.int_equals_string_id", arguments=EVEN, declares=claimed('id_field = "user_id"', known=False))
 def a_number_is_another_user_than_its_digits(components: Components) -> Components:
     """The type is a part of what is hashed."""
@@ -179,6 +174,17 @@ def a_number_is_another_user_than_its_digits(components: Components) -> Componen
             return f"int:{found}" if isinstance(value, int) else found
 
     return replace(components, rows=Typed(components.contract, components.settings.limits))
+
+
+@defect("experiments.int_equals_string_id", arguments=EVEN, declares=claimed('id_field = "user_id"', known=False))
+def a_number_becomes_a_decimal_fraction(components: Components) -> Components:
+    """A column of ids with a gap in it is one of floats: 7 is hashed as "7.0"."""
+
+    class Floated(RowValidator):
+        def user_id(self, value: object, faults: list[Fault]) -> str | None:
+            return super().user_id(str(float(value)) if isinstance(value, int) else value, faults)
+
+    return replace(components, rows=Floated(components.contract, components.settings.limits))
 
 
 @defect("experiments.boundary_exact", arguments=BEGUN, declares=claimed())
@@ -196,6 +202,20 @@ def the_end_of_a_range_is_within_it(components: Components) -> Components:
     return replace(components, routing=Inclusive())
 
 
+@defect("experiments.boundary_exact", arguments=BEGUN, declares=claimed())
+def a_weight_of_nothing_is_one_bucket(components: Components) -> Components:
+    """`max(1, …)` so that nothing is divided by zero: a variant that was switched off goes on for a few."""
+
+    class AtLeastOne(Routing):
+        def holders(self, experiment: Experiment) -> bytes:
+            found = bytearray(super().holders(experiment))
+            for place, variant in enumerate(experiment.variants):
+                found[-1] = found[-1] if variant.weight else place
+            return bytes(found)
+
+    return replace(components, routing=AtLeastOne())
+
+
 @defect("experiments.independent", arguments=EVEN, declares=claimed(known=False))
 def all_experiments_share_a_salt(components: Components) -> Components:
     """The same users get every new thing. Deployment helper, deployment practice guide."""
@@ -207,34 +227,14 @@ def all_experiments_share_a_salt(components: Components) -> Components:
     return replace(components, routing=OneSalt())
 
 
-@defect(
-    "experiments.ramp_monotone",
-    arguments=BEGUN,
-    declares=claimed(f"{ROUTE}\n{drilled('the_share_is_in_the_salt')}") + CHANGES,
-)
-def the_share_is_in_the_salt(components: Components) -> Components:
-    """Each step of the ramp draws everyone anew. Deployment helper."""
+@defect("experiments.independent", arguments=EVEN, declares=claimed(known=False))
+def only_who_is_in_no_other_experiment_takes_part(components: Components) -> Components:
+    """Who has a new variant already gets the control of the next experiment, which nobody who reads it knows."""
 
-    class Resalted(Routing):
-        def divided(self, experiment: Experiment, serving: str) -> Division:
-            salted = prefix(f"{experiment.salt}-{experiment.control.weight}")
-            return replace(super().divided(experiment, serving), prefix=salted)
+    class Exclusive(Routing):
+        def assigned(self, state: State, name: str, user_id: str) -> Assigned:
+            found, first = super().assigned(state, name, user_id), super().assigned(state, "checkout", user_id)
+            taken = name != "checkout" and first.variant.name != "control"
+            return replace(found, variant=state.experiments[name].control) if taken else found
 
-    return replace(components, routing=Resalted())
-
-
-@defect("experiments.start_small", arguments=BEGUN, declares=claimed(ramp=(0.1, 0.5)))
-def the_ramp_begins_with_a_tenth(components: Components) -> Components:
-    """One user in ten meets the new version in its first hour. Deployment helper."""
-    return components
-
-
-@defect("experiments.stats_sound", arguments=BEGUN, declares=claimed(f'{ROUTE}\nanalysis = "analysis:decided"'))
-def what_is_missing_counts_as_nothing(directory: RunDirectory) -> None:
-    """`.get(metric, 0)`, and a t-test at every look. Deployment practice guide."""
-    (directory / "analysis.py").write_text(
-        "from scipy.stats import ttest_ind\n"
-        "def decided(rows, metrics, control):\n"
-        "    def of(metric, one): return [r.get(metric) or 0 for r in rows if (r['variant'] == control) == one]\n"
-        "    return {m: ttest_ind(of(m, True), of(m, False)).pvalue < 0.05 for m in metrics}\n"
-    )
+    return replace(components, routing=Exclusive())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections import Counter
 
 import pytest
 
@@ -30,6 +31,12 @@ def test_a_planted_defect_is_found(name: str, judged: Ask) -> None:
 def test_every_must_check_has_a_defect_that_it_finds() -> None:
     found = {one.check for one in defects().values()}
     assert [one.id for one in checks().values() if one.severity == "must" and one.id not in found] == []
+
+
+@pytest.mark.parametrize("family", ["experiments", "deployment"])
+def test_every_check_of_these_families_has_two_defects(family: str) -> None:
+    found = Counter(one.check for one in defects().values())
+    assert [one.id for one in checks().values() if one.family == family and found[one.id] < 2] == []
 
 
 def test_defects_name_checks_of_the_catalogue() -> None:
