@@ -1,8 +1,9 @@
 """The checks of experiments, put to the test: `benchmarks/assignment_checks.py [--quick] [--json FILE] [PART ...]`.
 
-Five parts, each with its target: every published vector is reproduced; with a declared function no healthy router is
+Six parts, each with its target: every published vector is reproduced; with a declared function no healthy router is
 blamed and every broken one (`tests/assignment_routers.py`) is, in this process and over HTTP; without one, no healthy
-router of six algorithms is blamed. And a table of what statistics find, with how many requests.
+router of six algorithms is blamed, in this process and over HTTP. And a table of what statistics find, with how many
+requests.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from pytest_mlready.measure.assignment.functions import Unit
 from pytest_mlready.measure.assignment.planned import planned
 from pytest_mlready.measure.proportions import upper_bound
 from pytest_mlready.measure.split import smallest_shift
+from pytest_mlready.schedule import SCHEDULE
 from tests.assigned_over_http import judged_over_http
 from tests.assignment_routers import DECLARED, ROUTERS, Router, judged, red, sampled, undeclared
 
@@ -40,6 +42,7 @@ CORRECT: tuple[tuple[FunctionName, float], ...] = (
     ("optimizely", 10_000),
     ("statsig", 1),
 )
+QUICK_S = SCHEDULE.evidence["assignments"].budget_s("quick")
 BUDGETS = (1000, 5000, 20_000, 80_000)
 
 
@@ -60,6 +63,7 @@ def main() -> int:
         "declared, broken": lambda: declared_broken(20 // share, list(ROUTERS)),
         "declared, broken, over HTTP": lambda: over_http(asked, served),
         "undeclared, healthy": lambda: undeclared_healthy(1000 // share),
+        "undeclared, healthy, over HTTP": lambda: undeclared_over_http(20 // share),
         "undeclared, what is found": lambda: (budget_table(20 // share, BUDGETS[: 1 if options.quick else 4]), True),
     }
     missed = []
@@ -142,6 +146,21 @@ def undeclared_healthy(runs: int, requests: int = 4000) -> tuple[Any, bool]:
     limit = _upper(alarms, runs)
     print(f"  {alarms} alarms in {runs} runs (at most {limit}) of {requests} requests, {doubts} doubtful")
     return {"runs": runs, "requests": requests, "alarms": alarms, "doubts": doubts}, alarms == 0
+
+
+def undeclared_over_http(runs: int) -> tuple[Any, bool]:
+    """Each of the six behind a server, asked by the evidence for as long as the quick profile takes."""
+    alarms = {function: 0 for function, _ in CORRECT}
+    for function, total in CORRECT:
+        for run in range(runs):
+            declared = _experiments(function, total, str(run))
+            one, other = (Router(declared, random.Random(run + at)) for at in (0, runs))
+            findings = judged_over_http(one, other, undeclared(declared), run, QUICK_S)
+            alarms[function] += bool(red(findings))
+            for name in red(findings):
+                print(f"  ALARM {run} {function} {name}: {findings[name].summary}")
+        print(f"  {alarms[function]:3} alarms in {runs} runs  {function}", flush=True)
+    return {"runs": runs, "alarms": alarms}, not any(alarms.values())
 
 
 def budget_table(runs: int, budgets: Sequence[int]) -> Any:

@@ -27,13 +27,15 @@ ROUTE = "/assign?experiment={experiment}&id={id}"
 ROW = {"x": 1.0}
 
 
-def judged_over_http(one: Asked, other: Asked, declared: Sequence[Experiment], seed: int) -> dict[str, Finding]:
+def judged_over_http(
+    one: Asked, other: Asked, declared: Sequence[Experiment], seed: int, budget_s: float = 0.5
+) -> dict[str, Finding]:
     """What the checks say of a router in one process, and in another."""
     settings = Settings(Service(url="http://127.0.0.1"), experiments=Experiments(tuple(declared), ROUTE))
     with served(one) as url, served(other) as again:
-        context = Context(_target(url), settings, (ROW,), seed, 0.5)
+        context = Context(_target(url), settings, (ROW,), seed, budget_s)
         seen = evidence.gather(context)
-        second = Context(_target(again), settings, (ROW,), seed, 0.5)
+        second = Context(_target(again), settings, (ROW,), seed, budget_s)
         drill = ExperimentDrill(ask_all(second, asked_again(declared, f"{seed}:ids")))
     return judge(settings, seen, drill)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import sys
 import time
@@ -15,6 +16,7 @@ from reference_service.components import Components
 from reference_service.deployments.automatic_rollback import AutomaticRollback
 from reference_service.deployments.changes import Changes, State
 from reference_service.deployments.outcomes import Score
+from reference_service.settings import Settings
 from tests.defects.judging import ROOT
 from tests.defects.planting import RunDirectory, defect
 
@@ -91,14 +93,15 @@ def state_is_written_in_place(components: Components) -> Components:
 
 
 @defect("deployment.survives_kill")
-def a_killed_process_leaves_its_pid_file(components: Components) -> Components:
+def a_killed_process_leaves_its_pid_file(settings: Settings) -> Settings:
     """The next one takes the file for a running instance and ends: only an orderly stop removes it."""
-    file = components.settings.state_directory / "pid"
+    file = settings.state_directory / "pid"
+    if file.exists():
+        sys.exit(f"another instance is running, see {file}")
     file.parent.mkdir(parents=True, exist_ok=True)
-    if file.exists() and file.read_text() not in {"", str(os.getppid())}:
-        sys.exit(3)
-    file.write_text(str(os.getppid()))
-    return components
+    file.write_text(str(os.getpid()))
+    atexit.register(file.unlink)
+    return settings
 
 
 @defect("deployment.auto_rollback", declares=SOON)
