@@ -187,11 +187,11 @@ def a_version_was_warmed_up_with_another_shape(components: Components) -> Compon
 
 @defect("deployment.canary_abort", declares='canary = "2.0.0"\n')
 def the_candidate_is_slower(components: Components) -> Components:
-    """The next version takes 20 ms more for each prediction."""
+    """The next version takes 10 ms more for each prediction."""
 
     class Slower(SklearnPredictor):
         def predict(self, snapshot: Snapshot, rows: Sequence[Row]) -> list[Answer]:
-            time.sleep(0.02 if snapshot.version == "2.0.0" else 0.0)
+            time.sleep(0.01 if snapshot.version == "2.0.0" else 0.0)
             return super().predict(snapshot, rows)
 
     return replace(components, predictor=Slower())

@@ -15,6 +15,8 @@ checks()
 declared()
 for one in pkgutil.iter_modules(evidence.__path__):
     importlib.import_module(f"{evidence.__name__}.{one.name}")
-for name in ("skops.io", "sklearn.pipeline", "sklearn.linear_model", "hypothesis", "uvicorn.loops.auto"):
+SERVICE = ("skops.io", "sklearn.pipeline", "sklearn.linear_model", "uvicorn.loops.auto")
+RUN = ("hypothesis", "openapi_spec_validator", "pytest_mlready.active", "pytest_mlready.report.terminal")
+for name in (*SERVICE, *RUN):
     importlib.import_module(name)
 gc.freeze()
