@@ -207,7 +207,8 @@ def rollbacks_are_not_written_down(components: Components) -> Components:
     return replace(components, changes=Silent(components.settings.state_directory))
 
 
-@defect("deployment.history_complete")
+# The service, too, reads there whether it was itself that rolled back: without that it may undo its own rollback.
+@defect("deployment.history_complete", also={"deployment.auto_rollback"})
 def nobody_asks_who_changes_what(components: Components) -> Components:
     """The history tells what changed and when; the name of whoever did it is not kept."""
 
