@@ -23,7 +23,8 @@ from scipy import stats
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.parts import concluded, parser_of, printed
+from parts import concluded, parser_of, printed
+
 from pytest_mlready.evidence.drift_drill import LONGEST_S, MOST_REQUESTS
 from pytest_mlready.evidence.drift_phases import Phases
 from pytest_mlready.evidence.drift_signal import PRESETS, Reader
@@ -136,7 +137,7 @@ def healthy(runs: int) -> Iterator[Row]:
 def monitors(runs: int) -> Iterator[Row]:
     """In process."""
     kinds: list[tuple[str, Callable[[int], DriftDrill]]] = [
-        *((made.__name__, lambda seed, made=made: drilled(made(), seed)) for made in HEALTHY),  # type: ignore[misc]
+        *((made.__name__, lambda seed, made=made: drilled(made(), seed)) for made in HEALTHY),
         ("reference service", lambda seed: Own().drilled(seed)),
     ]
     for name, drill_of in kinds:
