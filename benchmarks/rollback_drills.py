@@ -1,9 +1,10 @@
 """The rollback drill, many times: `python benchmarks/rollback_drills.py [--quick] [--json FILE] [NAME …]`.
 
-On the healthy reference service with four workers every drill must pass in every check. Then every planted defect of
-the drill is served in its place, three times each: its check must find it, be named first, and nothing may be red but
-what the defect declares. Faults that a drill meets only with luck are drilled 20 times in the profile full; of these
-the share that was found is told, with its 95% lower bound. `--quick` drills once each.
+On the healthy reference service with four workers every drill must pass in every check; its processes are started as a
+user's are. Then every planted defect of the drill is served in its place, its processes forked as in the tests, three
+times each: its check must find it, be named first, and nothing may be red but what the defect declares. Faults that a
+drill meets only with luck are drilled 20 times in the profile full; of these the share that was found is told, with its
+95% lower bound. `--quick` drills once each.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from pytest_mlready.measure.proportions import lower_bound
+from tests.defects import warm
 from tests.defects.judging import FAMILY, HEALTHY, Judged, disagreements, judge
 from tests.defects.planting import Defect, declared, defects
 
@@ -57,7 +59,8 @@ def row(name: str, runs: int) -> dict[str, Any]:
     for _ in range(runs):
         with tempfile.TemporaryDirectory(prefix="drill-") as directory:
             profile = "full" if name in BY_CHANCE else "smoke"
-            run = judge(defect, Path(directory), profile=profile, checks_made=FAMILY, workers=WORKERS)
+            execute = warm.execute if defect is not None and warm.forks(defect) else None
+            run = judge(defect, Path(directory), profile=profile, checks_made=FAMILY, workers=WORKERS, run=execute)
         faults = unlike(defect, run)
         found += not faults
         wrong += faults

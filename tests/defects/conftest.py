@@ -10,13 +10,11 @@ import pytest
 from pytest_mlready.catalogue import checks
 from tests.defects import warm
 from tests.defects.judging import HEALTHY, Judged, judge, undecided
-from tests.defects.planting import Defect, defects
+from tests.defects.planting import defects
 
 Ask = Callable[[str], Judged]
 ATTEMPTS = 3
 LOAD = frozenset({"steady_load", "paired_load", "saturation", "soak", "batch_throughput", "mixed_load", "capacity"})
-SALTED = frozenset({"the_hash_of_python_is_salted_in_each_process"})
-"""Forks of one interpreter have the same salt, and its fault is that processes have not."""
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -41,15 +39,10 @@ def run(name: str, directory: Path) -> Judged:
     """Judge; and again, a few times, where a machine with other work let nothing be concluded."""
     defect = None if name == HEALTHY else defects()[name]
     for attempt in range(1, ATTEMPTS + 1):
-        judged = judge(defect, directory / f"{name}-{attempt}", run=warm.execute if forks(defect) else None)
+        judged = judge(defect, directory / f"{name}-{attempt}", run=warm.execute if warm.forks(defect) else None)
         if not undecided(judged, defect):
             break
     return judged
-
-
-def forks(defect: Defect | None) -> bool:
-    """Whether a fork of an interpreter that has begun is as good as a new one."""
-    return defect is None or defect.name not in SALTED
 
 
 def measures_load(name: str) -> bool:

@@ -38,12 +38,20 @@ import pytest
 import uvicorn.supervisors
 
 from pytest_mlready.service import keeper, launch
+from tests.defects.planting import Defect
 
+SALTED = frozenset({"the_hash_of_python_is_salted_in_each_process"})
+"""Forks of one interpreter have the same salt, and its fault is that processes have not."""
 _ABOVE_ALL = 500
 _LONGEST_REQUEST = 1 << 20
 _CHILD = inspect.signature(subprocess.Popen._execute_child)  # type: ignore[attr-defined]
 _PIPES = ("p2cread", "p2cwrite", "c2pread", "c2pwrite", "errread", "errwrite")
 _SERVED = ("tests.defects", "reference_service")
+
+
+def forks(defect: Defect | None) -> bool:
+    """Whether a fork of an interpreter that has begun is as good as a new one."""
+    return defect is None or defect.name not in SALTED
 
 
 def execute(arguments: Sequence[str], directory: Path, environment: Mapping[str, str], timeout_s: float) -> int:
