@@ -150,6 +150,8 @@ class ResponseParser:
             self._wire.feed_data(piece)
         except httptools.HttpParserUpgrade:
             raise Malformed("101 Switching Protocols, which was not asked for") from None
+        except httptools.HttpParserCallbackError as error:  # wraps what a signal raised while the parser called us
+            raise error.__context__ or error from None
         except httptools.HttpParserError as error:
             raise Malformed(str(error) or type(error).__name__) from None
         self._overhead += len(piece) - (self._size - before)

@@ -61,6 +61,15 @@ def test_an_answer_cut_short_is_not_complete(raw: bytes) -> None:
     assert parser.started is bool(raw)
 
 
+def test_an_interrupt_while_it_is_parsed_is_no_fault_of_the_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(parser: ResponseParser, name: bytes, value: bytes) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(ResponseParser, "on_header", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        ResponseParser("GET", 100).feed(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+
+
 def test_head_has_no_body() -> None:
     parser = parsed(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n", method="HEAD")
     assert (parser.complete, parser.body) == (True, b"")
