@@ -26,6 +26,8 @@ PAUSE_S = 0.01
 UNKNOWN_PINS = 4
 """Kept connections where the processes behind them cannot be told apart."""
 MOST_TRIES = 64
+PATIENCE_S = 5.0
+"""So long a declared worker is looked for: where one answers already, another may still be starting."""
 COLUMNS = ("began_s", "ended_s", "made_by", "told", "worker", "probe", "named", "rows")
 
 
@@ -55,14 +57,16 @@ def pinned(target: Target, wanted: int | None) -> Pins:
     instance, path = target.instance, target.paths.get("live") or target.paths.get("ready") or "/"
     found: dict[int, Transport] = {}
     spare: list[Transport] = []
-    missed = 0
-    while len(found) != wanted and missed < (MOST_TRIES if wanted else 3 * UNKNOWN_PINS):
+    missed, until = 0, time.monotonic() + (PATIENCE_S if wanted and instance is not None else 0.0)
+    while len(found) != wanted and (missed < (MOST_TRIES if wanted else 3 * UNKNOWN_PINS) or time.monotonic() < until):
         transport = target.transport(deadline_s=DEADLINE_S)
         transport.request("which worker", "GET", path, keep_alive=True)
         port = transport.local_port()
         known = holders(instance.port, instance.processes()) if instance is not None and port is not None else {}
         holder = known.get(port or 0)
         missed += 1
+        if missed > MOST_TRIES:
+            time.sleep(PAUSE_S)
         if holder is not None and holder not in found:
             found[holder], missed = transport, 0
         elif port is not None and len(spare) < UNKNOWN_PINS:
