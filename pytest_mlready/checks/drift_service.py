@@ -10,9 +10,8 @@ from pytest_mlready.catalogue import check
 from pytest_mlready.checks.contract_answers import golden as golden_answers
 from pytest_mlready.finding import Finding, Measurement, Status, failed, inconclusive, passed
 from pytest_mlready.records import DriftDrill, DriftLook, DriftReferenceTold, DriftTrial
+from pytest_mlready.records.drift import QUIET_LOOKS
 
-QUIET_LOOKS = 46
-"""The fewest that tell a rule whose error rate holds for all looks from one whose rate holds for each."""
 SHOWN = 20
 
 

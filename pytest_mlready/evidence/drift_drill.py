@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_mlready.evidence import golden
 from pytest_mlready.evidence.asking import asked_of, predict
-from pytest_mlready.evidence.drift_phases import QUIET_LOOKS, Phases
+from pytest_mlready.evidence.drift_phases import Phases
 from pytest_mlready.evidence.drift_signal import Reader, metric_of, similar
 from pytest_mlready.evidence.exposition import Samples, metrics_path, samples_of
 from pytest_mlready.evidence.store import GatherError
 from pytest_mlready.inputs import rows_of_csv, rows_of_json
 from pytest_mlready.records import DriftDrill, DriftLook, Exchange, Row
+from pytest_mlready.records.drift import QUIET_LOOKS
 from pytest_mlready.settings import DriftSignal, nearest
 
 if TYPE_CHECKING:
@@ -81,12 +82,10 @@ def declared(context: Context) -> DriftSignal:
 
 @contextmanager
 def _instance(context: Context, signal: DriftSignal) -> Iterator[Target]:
-    recipe, target = context.target.recipe, context.target
-    if recipe is None:
-        yield target
+    if context.target.recipe is None:
+        yield context.target
         return
-    command = signal.command or recipe.command
-    with replace(target, recipe=replace(recipe, command=command)).fresh() as fresh:
+    with context.target.started_by(signal.command).fresh() as fresh:
         yield fresh
 
 

@@ -10,10 +10,8 @@ from typing import Protocol
 from pytest_mlready.evidence.drift_shifts import ALL_FEATURES, HALF_SD, Column, columns_of, kinds_of, shifted
 from pytest_mlready.evidence.store import GatherError
 from pytest_mlready.records import DriftDrill, DriftLook, DriftTrial, Exchange, Row
-from pytest_mlready.records.drift import named
+from pytest_mlready.records.drift import QUIET_LOOKS, named
 
-QUIET_LOOKS = 46
-"""A monitor that spreads nothing of its error rate over its looks shows itself within so many."""
 MOST_TRIALS = 6
 
 

@@ -25,7 +25,6 @@ PAUSE_S = 0.01
 """Between two requests of a client that asks for single rows; the one that asks for batches makes none."""
 UNKNOWN_PINS = 4
 """Kept connections where the processes behind them cannot be told apart."""
-MOST_TRIES = 64
 PATIENCE_S = 5.0
 """So long a declared worker is looked for: where one answers already, another may still be starting."""
 COLUMNS = ("began_s", "ended_s", "made_by", "told", "worker", "probe", "named", "rows")
@@ -57,15 +56,15 @@ def pinned(target: Target, wanted: int | None) -> Pins:
     instance, path = target.instance, target.paths.get("live") or target.paths.get("ready") or "/"
     found: dict[int, Transport] = {}
     spare: list[Transport] = []
-    missed, until = 0, time.monotonic() + (PATIENCE_S if wanted and instance is not None else 0.0)
-    while len(found) != wanted and (missed < (MOST_TRIES if wanted else 3 * UNKNOWN_PINS) or time.monotonic() < until):
+    missed, until = 0, time.monotonic() + PATIENCE_S
+    while len(found) != wanted and (time.monotonic() < until if wanted else missed < 3 * UNKNOWN_PINS):
         transport = target.transport(deadline_s=DEADLINE_S)
         transport.request("which worker", "GET", path, keep_alive=True)
         port = transport.local_port()
         known = holders(instance.port, instance.processes()) if instance is not None and port is not None else {}
         holder = known.get(port or 0)
         missed += 1
-        if missed > MOST_TRIES:
+        if missed > 3 * UNKNOWN_PINS:
             time.sleep(PAUSE_S)
         if holder is not None and holder not in found:
             found[holder], missed = transport, 0

@@ -22,7 +22,6 @@ from pytest_mlready.service.transport import JSON
 if TYPE_CHECKING:
     from pytest_mlready.evidence.context import Context
     from pytest_mlready.measure.assignment.declared import Experiment
-    from pytest_mlready.service.target import Target
     from pytest_mlready.settings import ExperimentChange, Experiments
 
 RESTART_FROM_S = 6.0
@@ -42,7 +41,8 @@ def gather(context: Context) -> ExperimentDrill:
     token = os.environ.get(settings.token_env) if settings.token_env else None
     made_up = token or f"drill-{secrets.token_urlsafe(24)}"
     env = {settings.token_env: made_up} if settings.token_env else {}
-    instances, wanted = _instances(context, settings), asked_again(settings.declared, f"{context.seed}:ids")
+    instances = context.target.started_by(settings.command)
+    wanted = asked_again(settings.declared, f"{context.seed}:ids")
     restarted: tuple[Assigned, ...] = ()
     with ExitStack() as running:
         fresh = running.enter_context(instances.fresh(env=env))
@@ -54,14 +54,6 @@ def gather(context: Context) -> ExperimentDrill:
             restarted = ask_all(replace(context, target=fresh), wanted)
         steps = tuple(_ramps(replace(context, target=fresh), settings, made_up))
     return ExperimentDrill(asked, restarted, steps)
-
-
-def _instances(context: Context, settings: Experiments) -> Target:
-    """The target, of which further instances are started by the declared command."""
-    recipe = context.target.recipe
-    if recipe is None or settings.command is None:
-        return context.target
-    return replace(context.target, recipe=replace(recipe, command=settings.command))
 
 
 def _ramps(context: Context, settings: Experiments, token: str) -> Iterator[RampStep]:

@@ -70,13 +70,11 @@ def gather(context: Context) -> Replicas:
 @contextmanager
 def _behind(context: Context, table: Table) -> Iterator[Target]:
     """A fresh balancer with its replicas, or the URL as it is. Raises GatherError."""
-    recipe = context.target.recipe
-    if recipe is None:
+    if context.target.recipe is None:
         yield context.target
         return
-    command = table.command or recipe.command
     try:
-        with replace(context.target, recipe=replace(recipe, command=command)).fresh() as fresh:
+        with context.target.started_by(table.command).fresh() as fresh:
             yield fresh
     except StartError as error:
         raise GatherError(f"latency.replicas.command: {error}") from None

@@ -91,6 +91,12 @@ class Target:
                 f"add `allow = [{allow}]` to [service] in mlready.toml, or --mlready-allow {permission}"
             )
 
+    def started_by(self, command: str | None) -> Target:
+        """The same service, whose fresh instances are started by another command, if one is given and it was ours."""
+        if command is None or self.recipe is None:
+            return self
+        return replace(self, recipe=replace(self.recipe, command=command))
+
     @contextmanager
     def fresh(
         self, *, env: Mapping[str, str] | None = None, ready: bool = True, after: Instance | None = None
