@@ -16,7 +16,6 @@ pytest_plugins = ["pytester"]
 ROOT = Path(__file__).parent
 LAST = (ROOT / "real", ROOT / "defects")
 """Directories whose tests take longest, in the order in which they run after all others."""
-MEASURING = ROOT / "real" / "loadtests"
 
 
 def pytest_configure(config: Config) -> None:
@@ -33,8 +32,6 @@ def pytest_ignore_collect(collection_path: Path, config: Config) -> bool | None:
 def pytest_collection_modifyitems(items: list[Item]) -> Iterator[None]:
     """Mark first, so that marks can be selected; order last, whatever order another plugin made."""
     for item in items:
-        if MEASURING in item.path.parents:
-            item.add_marker(mark.alone)
         if ROOT in item.path.parents and not item.get_closest_marker("xdist_group"):
             item.add_marker(mark.xdist_group(item.path.relative_to(ROOT).as_posix()))
     yield

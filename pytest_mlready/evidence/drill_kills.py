@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from pathlib import Path
 
 from pytest_mlready.evidence.asking import clean
 from pytest_mlready.evidence.context import Context
+from pytest_mlready.evidence.crash_images import Image, taken, telling
 from pytest_mlready.evidence.drill_damage import artefact, spoiled, ways
 from pytest_mlready.evidence.drill_orders import Orders, history
 from pytest_mlready.evidence.drill_stage import Stage
@@ -18,8 +21,9 @@ from pytest_mlready.records import Change, DeploymentState, Kill, Order
 from pytest_mlready.service.launch import NeverReady, StartError
 from pytest_mlready.settings import Deployment as Table
 
-KILL_WITHIN_S = (0.2, 0.8)
-"""So long orders are given until a kill in the middle of them comes, at random; in seconds."""
+KILL_WITHIN_S = (0.0, 0.3)
+"""After the images were taken, orders are given for so many seconds until a kill in the middle of them, at random."""
+MOST_STARTS = 3
 
 
 @dataclass
@@ -47,40 +51,78 @@ class Kills:
         self.kill(lambda: (order, {str(order.version)}), then)
 
     def kill_in_the_middle(self) -> None:
-        """Kill it at a random moment while orders are given without a pause; what was acknowledged must be there."""
+        """Kill it at a random moment while orders are given without a pause; what was acknowledged must be there.
+
+        Then start it on copies of the state as it was at the most telling moments before.
+        """
         deployment, given = self.stage.deployment, [self.orders.promote(self.stage.deployment, self.versions[0])]
+        instance, rng = self.stage.target.instance, self.context.rng("kill")
+        if instance is None or given[0].outcome != "acknowledged":
+            return
 
         def ordering() -> None:
             while given[-1].outcome == "acknowledged":
                 given.append(self.orders.once(deployment, "promote", self.versions[len(given) % 2]))
 
-        thread = threading.Thread(target=ordering, name="drill", daemon=True)
-        thread.start()
-        time.sleep(self.context.rng("kill").uniform(*KILL_WITHIN_S))
+        def acknowledged() -> Order:
+            return next(one for one in reversed(given) if one.outcome == "acknowledged")
 
         def ordered() -> tuple[Order, set[str]]:
             thread.join()
-            return ([one for one in given if one.outcome == "acknowledged"] or given)[-1], set(self.versions)
+            return acknowledged(), set(self.versions)
 
-        self.kill(ordered, lambda: None)
+        with tempfile.TemporaryDirectory(prefix="mlready-images-") as directory:
+            thread = threading.Thread(target=ordering, name="drill", daemon=True)
+            thread.start()
+            found = telling(taken(instance, Path(directory), acknowledged, rng))
+            time.sleep(rng.uniform(*KILL_WITHIN_S))
+            images = list(found.items())[:MOST_STARTS]
+            self.kill(ordered, partial(self.start_on, images), "in the middle of orders")
 
-    def kill(self, ordered: Callable[[], tuple[Order, set[str]]], then: Callable[[], None]) -> None:
+    def start_on(self, images: Sequence[tuple[str, Image]]) -> None:
+        """Kill and start it on one image after the other, as long as it comes up again."""
+        if not images or self.found[-1].problem is not None:
+            return
+        (way, image), *others = images
+        asked = (image.order, set(self.versions))
+        then = partial(self.start_on, others)
+        self.kill(lambda: asked, then, f"in the middle of orders, when {way}", image.directory)
+
+    def kill(
+        self,
+        ordered: Callable[[], tuple[Order, set[str]]],
+        then: Callable[[], None],
+        moment: str = "right after an acknowledgement",
+        image: Path | None = None,
+    ) -> None:
         """SIGKILL and start again; `ordered` gives the last acknowledged order and what may serve after it."""
         began = time.monotonic()
         try:
-            with self.stage.killed() as seconds:
+            with self.stage.killed(image) as seconds:
                 self.witness.context = replace(self.context, target=self.stage.target)
                 order, allowed = ordered()
                 state = self.orders.state(self.stage.deployment)
                 expected = str(state.serving if state.serving in allowed else order.version)
                 remembered = _remembered(order, history(self.stage.deployment))
-                self.found.append(Kill(order, expected, state, seconds, state.problem, remembered))
+                self.found.append(Kill(order, expected, state, seconds, state.problem, remembered, moment=moment))
                 then()
         except StartError as error:
-            problem, waited_s = clean(str(error), 500), time.monotonic() - began
+            problem, waited_s = clean(str(error), 1500), time.monotonic() - began
             state = DeploymentState(None, "neither", problem=problem)
             late = isinstance(error, NeverReady)
-            self.found.append(Kill(ordered()[0], "", state, waited_s, problem, late=late))
+            empty_s = self.on_an_empty_state() if late else None
+            kill = Kill(ordered()[0], "", state, waited_s, problem, late=late, moment=moment, empty_s=empty_s)
+            self.found.append(kill)
+
+    def on_an_empty_state(self) -> float | None:
+        """Seconds until another one was ready on a state of its own; None if it was not, or not in time."""
+        if self.stage.base is None:
+            return None
+        try:
+            with self.stage.base.fresh() as other:
+                return other.ready_after_s
+        except StartError:
+            return None
 
     def spoil(self) -> None:
         """Spoil the first version's artefact in several ways, and try to go back to it each time."""

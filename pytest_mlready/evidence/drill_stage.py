@@ -18,8 +18,10 @@ from pytest_mlready.evidence.store import GatherError
 from pytest_mlready.service.target import StartError, Target
 from pytest_mlready.settings import Deployment as Table
 
-RESTART_BEYOND = 3.0
-"""A restart may take so many times as long as the first start did: the machine may be busier by then."""
+RESTART_BEYOND, RESTART_FAR_BEYOND = 3.0, 10.0
+"""A restart may take so many times as long as the first start did, as the machine may be busier by then; far beyond it
+nobody waits any longer, whatever the declared time to be ready is."""
+PATIENCE_S = 20.0
 _COPY = "{" + "registry}"
 
 
@@ -42,8 +44,10 @@ class Stage:
         return self.base is not None
 
     @contextmanager
-    def killed(self) -> Iterator[float]:
+    def killed(self, image: Path | None = None) -> Iterator[float]:
         """SIGKILL all of it, start it again on the state that it left, and give the seconds until it was ready.
+
+        A copy of its state directory, an `image`, takes the place of what it left if one is given.
 
         Raises:
             StartError: it did not come up again.
@@ -53,6 +57,9 @@ class Stage:
             raise GatherError("only an instance of our own may be killed")
         instance.kill()
         instance.stop(0.0)
+        if image is not None:
+            shutil.rmtree(instance.state_dir)
+            shutil.copytree(image, instance.state_dir)
         began = time.monotonic()
         with self.base.fresh(after=instance) as again:
             before, self.target, self.deployment = (self.target, self.deployment), again, self.of(again)
@@ -90,7 +97,8 @@ def staged(context: Context, deployment: Deployment) -> Iterator[Stage]:
         recipe = replace(recipe, command=command, env={**recipe.env, **right})
         base = replace(target, recipe=recipe)
         with base.fresh() as fresh:
-            patient = max(recipe.ready_timeout_s, RESTART_BEYOND * fresh.ready_after_s)
+            declared = max(recipe.ready_timeout_s, RESTART_BEYOND * fresh.ready_after_s)
+            patient = min(declared, max(PATIENCE_S, RESTART_FAR_BEYOND * fresh.ready_after_s))
             base = replace(base, recipe=replace(recipe, ready_timeout_s=patient))
             stage = Stage(fresh, deployment, registry, base)
             stage.deployment = stage.of(fresh)

@@ -112,10 +112,11 @@ class Crowd:
 
 @dataclass(frozen=True)
 class Kill:
-    """SIGKILL to every process of the service right after an acknowledgement, and what came up again.
+    """SIGKILL to every process of the service, and what came up again; `moment` says when it was.
 
     `kept` says whether the history still has what was acknowledged (None: no history is kept). `problem` says why it
-    did not come up, or what is wrong with it; `late` that it was starting still when nobody waited any longer.
+    did not come up, or what is wrong with it; `late` that it was starting still when nobody waited any longer. Then
+    `empty_s` are the seconds after which another one was ready on an empty state (None: that was not ready, either).
     """
 
     order: Order
@@ -125,6 +126,8 @@ class Kill:
     problem: str | None = None
     kept: bool | None = None
     late: bool = False
+    moment: str = "right after an acknowledgement"
+    empty_s: float | None = None
 
 
 @dataclass(frozen=True)

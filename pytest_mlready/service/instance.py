@@ -9,7 +9,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,8 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _LOG_READ = 256 * 1024
 _KEEPER_EFFORT_S = 12.0
+_FREEZE_S = 0.5
+_STILL = (["T"], ["t"], ["Z"], ["X"])
 
 
 class NotOwner(RuntimeError):
@@ -136,6 +138,28 @@ class Instance:
         for pid in self.processes():  # those that left the group
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
+
+    @contextlib.contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Let every process of it stand still; those that were stopped before go on afterwards, too.
+
+        Raises:
+            NotOwner: another process started it.
+        """
+        self._check_owner("stop")
+        pids = self.processes()
+        try:
+            for pid in pids:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGSTOP)
+            deadline = time.monotonic() + _FREEZE_S
+            while any(stat_fields(pid)[:1] not in ([], *_STILL) for pid in pids) and time.monotonic() < deadline:
+                time.sleep(0.0002)
+            yield
+        finally:
+            for pid in pids:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGCONT)
 
     def kill_part(self, pids: Iterable[int]) -> bool:
         """SIGKILL to some of its processes and all below them; False, and nothing happens, if its main one is there.

@@ -26,6 +26,7 @@ def answered(load: LoadRun) -> int:
     return load.classes[0].statuses.get("200", 0)
 
 
+@pytest.mark.alone
 def test_a_freeze_delays_all_who_should_have_been_sent_meanwhile(server: Server, tmp_path: Path) -> None:
     load = run(plan_of(server("stall"), tmp_path, 200, 6))
     response = load.series["response_s"]
@@ -36,6 +37,7 @@ def test_a_freeze_delays_all_who_should_have_been_sent_meanwhile(server: Server,
     assert 0.15 < np.quantile(response, 0.95) < 0.5
 
 
+@pytest.mark.alone
 def test_waiting_for_a_free_place_counts_as_response_time_and_not_as_service_time(
     server: Server, tmp_path: Path
 ) -> None:
@@ -50,6 +52,7 @@ def test_waiting_for_a_free_place_counts_as_response_time_and_not_as_service_tim
     assert load.generator.lateness_p50_s < 0.05
 
 
+@pytest.mark.alone
 def test_a_service_below_the_rate_is_slow_and_the_generator_is_not_to_blame(server: Server, tmp_path: Path) -> None:
     # 50 answers a second at most, 100 asked for: the queue grows by 50 each second.
     load = run(replace(plan_of(server("lock"), tmp_path, 100, 3), warmup_s=0))
@@ -123,6 +126,7 @@ def test_classes_with_an_origin_of_their_own_go_there_in_the_stages_that_name_th
     assert load.series["service_s"][of_slow].min() >= 0.1 > np.median(load.series["service_s"][~of_slow])
 
 
+@pytest.mark.alone
 def test_arrivals_at_the_wire_follow_the_schedule(server: Server, tmp_path: Path) -> None:
     plan = replace(plan_of(server("fast"), tmp_path, 100, 4), arrivals="poisson", seed=3)
     # Of gaps of 10 ms in the mean, 26% are below 3 ms if they are exponential, and none if they are all the same. A

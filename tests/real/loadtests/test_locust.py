@@ -47,6 +47,7 @@ for words in json.loads(sys.argv[1]):
 """
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize(
     ("words", "scenarios"),
     [
@@ -76,6 +77,7 @@ def test_each_scenario_runs_whole_and_is_judged(
         assert load.generator.processes == (2 if "--processes" in words else 1)
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize(
     ("words", "scenarios"),
     [
@@ -198,6 +200,7 @@ def test_an_option_that_would_not_be_followed_is_refused(tmp_path: Path, words: 
     assert "Traceback" not in output
 
 
+@pytest.mark.alone
 def test_what_must_be_refused_is_no_error(server: Server, tmp_path: Path) -> None:
     result = tmp_path / "result"
     words = ("-f", str(ROOT / "loadtests/mixed.py"), *SHORT, *LENIENT, "--result", str(result))
@@ -209,6 +212,7 @@ def test_what_must_be_refused_is_no_error(server: Server, tmp_path: Path) -> Non
     assert {"predict", "user", "batch", "health", "invalid"} == {one.name for one in load.classes}
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize(
     ("mode", "words", "said"),
     [("slow", ("--slo-p99-ms", "20"), "steady: "), ("errors", LENIENT, "steady: FAIL")],

@@ -37,6 +37,7 @@ def searched(url: str, directory: Path, start: float, **options: Any) -> tuple[S
     return search(SearchPlan(plan, 0.3, 14.0, **options), on_progress=heard.append), heard
 
 
+@pytest.mark.alone
 def test_capacity_is_between_what_is_kept_and_what_is_not(url: str, tmp_path: Path) -> None:
     sweep, heard = searched(url, tmp_path, 100.0, overload_rate=20.0, overload_s=3.0)
     # Between these, whatever a busy machine takes from us: it may be undecided, but never wrong.

@@ -94,6 +94,19 @@ class TestSurvivesKill:
         late = replace(self.KILL, problem="never became ready", late=True)
         assert orders.survives_kill(replace(HEALTHY, kills=(late,))).status is Status.INCONCLUSIVE
 
+    def test_the_state_is_to_blame_where_an_empty_one_is_no_trouble(self) -> None:
+        late = replace(self.KILL, problem="never became ready", late=True, restarted_s=40.0, empty_s=4.0)
+        found = orders.survives_kill(replace(HEALTHY, kills=(late,)))
+        assert found.status is Status.FAIL
+        assert "not ready again within 40 s, but on an empty state within 4.0 s" in found.summary
+
+    def test_every_moment_is_told(self) -> None:
+        other = replace(self.KILL, moment="in the middle of orders, when state.json was shorter")
+        found = orders.survives_kill(replace(HEALTHY, kills=(self.KILL, other)))
+        assert "2 × SIGKILL, 1 of them in the middle of orders" in found.summary
+        failed = orders.survives_kill(replace(HEALTHY, kills=(self.KILL, replace(other, problem="ended"))))
+        assert failed.summary == "after SIGKILL in the middle of orders, when state.json was shorter: ended"
+
     def test_an_order_that_was_not_acknowledged_proves_nothing(self) -> None:
         kill = replace(self.KILL, order=REFUSED)
         assert orders.survives_kill(replace(HEALTHY, kills=(kill,))).status is Status.INCONCLUSIVE
