@@ -72,7 +72,7 @@ def survives_kill(rollback_drill: RollbackDrill) -> Finding:
 
     A node that restarts at night must not bring back the model that was rolled back in the afternoon. In the profile
     full it is killed in the middle of orders, too, and started on copies of its state as it was at moments before in
-    which a file was shorter, gone or new: what a kill at that very moment would have left.
+    which a file was as it never is between orders: what a kill at that very moment would have left.
     """
     if not rollback_drill.kills:
         return inconclusive("it was not killed")

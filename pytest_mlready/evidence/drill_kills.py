@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pytest_mlready.evidence.asking import clean
 from pytest_mlready.evidence.context import Context
-from pytest_mlready.evidence.crash_images import Image, taken, telling
+from pytest_mlready.evidence.crash_images import Image, files, taken, telling
 from pytest_mlready.evidence.drill_damage import artefact, spoiled, ways
 from pytest_mlready.evidence.drill_orders import Orders, history
 from pytest_mlready.evidence.drill_stage import Stage
@@ -23,7 +23,7 @@ from pytest_mlready.settings import Deployment as Table
 
 KILL_WITHIN_S = (0.0, 0.3)
 """After the images were taken, orders are given for so many seconds until a kill in the middle of them, at random."""
-MOST_STARTS = 3
+MOST_STARTS = 4
 
 
 @dataclass
@@ -60,8 +60,11 @@ class Kills:
         if instance is None or given[0].outcome != "acknowledged":
             return
 
+        settled = []
+
         def ordering() -> None:
             while given[-1].outcome == "acknowledged":
+                settled.append(files(instance.state_dir))
                 given.append(self.orders.once(deployment, "promote", self.versions[len(given) % 2]))
 
         def acknowledged() -> Order:
@@ -74,9 +77,9 @@ class Kills:
         with tempfile.TemporaryDirectory(prefix="mlready-images-") as directory:
             thread = threading.Thread(target=ordering, name="drill", daemon=True)
             thread.start()
-            found = telling(taken(instance, Path(directory), acknowledged, rng))
+            found = taken(instance, Path(directory), acknowledged, rng)
             time.sleep(rng.uniform(*KILL_WITHIN_S))
-            images = list(found.items())[:MOST_STARTS]
+            images = list(telling(found, settled).items())[:MOST_STARTS]
             self.kill(ordered, partial(self.start_on, images), "in the middle of orders")
 
     def start_on(self, images: Sequence[tuple[str, Image]]) -> None:

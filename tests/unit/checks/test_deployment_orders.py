@@ -101,11 +101,11 @@ class TestSurvivesKill:
         assert "not ready again within 40 s, but on an empty state within 4.0 s" in found.summary
 
     def test_every_moment_is_told(self) -> None:
-        other = replace(self.KILL, moment="in the middle of orders, when state.json was shorter")
+        other = replace(self.KILL, moment="in the middle of orders, when state.json was there")
         found = orders.survives_kill(replace(HEALTHY, kills=(self.KILL, other)))
         assert "2 × SIGKILL, 1 of them in the middle of orders" in found.summary
         failed = orders.survives_kill(replace(HEALTHY, kills=(self.KILL, replace(other, problem="ended"))))
-        assert failed.summary == "after SIGKILL in the middle of orders, when state.json was shorter: ended"
+        assert failed.summary == "after SIGKILL in the middle of orders, when state.json was there: ended"
 
     def test_an_order_that_was_not_acknowledged_proves_nothing(self) -> None:
         kill = replace(self.KILL, order=REFUSED)

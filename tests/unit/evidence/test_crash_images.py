@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from pytest_mlready.evidence import crash_images
-from pytest_mlready.evidence.crash_images import Image, taken, telling
+from pytest_mlready.evidence.crash_images import Files, Image, files, taken, telling
 from pytest_mlready.records import Order
 from pytest_mlready.service import launch
 from pytest_mlready.service.instance import Instance
@@ -21,6 +21,9 @@ ORDER = Order("promote", "2.0.0", "acknowledged", 0.0, 0.1)
 WRITERS = {
     "in place": """
         with state.open("w") as file:
+            file.write(40 * "x"); file.flush(); time.sleep(.002); file.write("\\n")""",
+    "appended in two parts": """
+        with state.open("a") as file:
             file.write(40 * "x"); file.flush(); time.sleep(.002); file.write("\\n")""",
     "renamed": """
         state.with_name("new").write_text(40 * "x" + "\\n"); time.sleep(.002); state.with_name("new").rename(state)""",
@@ -31,6 +34,7 @@ while True:
     if True:{}
     time.sleep(.01)
 """
+ODD = "state.json was as it never is between orders"
 
 
 @contextmanager
@@ -49,14 +53,19 @@ def writing(tmp_path: Path, how: str) -> Iterator[Instance]:
         instance.stop(0.0)
 
 
-@pytest.mark.parametrize(("how", "ways"), [("in place", {"state.json was shorter"}), ("renamed", {"new was there"})])
-def test_a_file_is_seen_as_it_is_in_the_middle_of_writing(tmp_path: Path, how: str, ways: set[str]) -> None:
+@pytest.mark.parametrize(
+    ("how", "way"), [("in place", ODD), ("appended in two parts", ODD), ("renamed", "new was there")]
+)
+def test_a_file_is_seen_as_it_is_in_the_middle_of_writing(tmp_path: Path, how: str, way: str) -> None:
     with writing(tmp_path, how) as instance:
-        found = telling(taken(instance, tmp_path / "images", lambda: ORDER, random.Random(7)))
-    assert found.keys() == ways
-    (image,) = found.values()
-    assert image.order == ORDER
-    assert {one.name: one.stat().st_size for one in image.directory.iterdir()} == image.sizes
+        images = taken(instance, tmp_path / "images", lambda: ORDER, random.Random(7))
+    content = [(one.directory / "state.json").read_text() for one in images]
+    settled: list[Files] = [one.files for one, text in zip(images, content, strict=True) if text.endswith("x\n")]
+    found = telling(images, [{name: file for name, file in one.items() if name != "new"} for one in settled])
+    assert found.keys() == {way}
+    assert files(found[way].directory) == found[way].files
+    assert (found[way].directory / "state.json").read_text().endswith("\n") is (how == "renamed")
+    assert found[way].order == ORDER
 
 
 def test_nothing_moves_while_it_is_frozen(tmp_path: Path) -> None:
@@ -73,18 +82,23 @@ def test_nothing_moves_while_it_is_frozen(tmp_path: Path) -> None:
 
 
 def test_a_state_that_is_too_large_is_not_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(crash_images, "MOST_BYTES", 10)
+    monkeypatch.setattr(crash_images, "LARGEST", 10)
     with writing(tmp_path, "in place") as instance:
         assert taken(instance, tmp_path / "images", lambda: ORDER, random.Random(7)) == []
-    assert telling([]) == {}
+    assert telling([], []) == {}
 
 
-def test_what_grows_is_as_usual_and_what_is_gone_is_not(tmp_path: Path) -> None:
-    sizes = [{"log": 10 * at, "state": 5} for at in range(9)]
-    sizes[4].pop("state")
-    sizes[6]["a1b2c3d4.tmp"] = 0
-    found = telling([Image(tmp_path / str(at), one, ORDER) for at, one in enumerate(sizes)])
+def test_the_rarest_way_comes_first_and_what_a_service_always_does_last(tmp_path: Path) -> None:
+    made = [{"state": (5, b"a"), "gauges-1234": (9, bytes([at])), "log": (10, b"l")} for at in range(9)]
+    settled, made[4]["state"], made[5]["state"] = made[0], (3, b"b"), (1, b"c")
+    del made[6]["log"]
+    made[7] |= {"a1b2c3d4.tmp": (0, b""), "log": (4, b"z")}
+    made[8]["a1b2c3d5.tmp"] = (0, b"")
+    found = telling([Image(tmp_path / str(at), one, ORDER) for at, one in enumerate(made)], [settled])
     assert {way: one.directory.name for way, one in found.items()} == {
-        "state was not there": "4",
-        "*.tmp was there": "6",
+        "log was as it never is between orders": "7",
+        "log was not there": "6",
+        "*.tmp was there": "7",
+        "state was as it never is between orders": "5",
+        "gauges-* was as it never is between orders": "1",
     }
