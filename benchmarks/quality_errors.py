@@ -31,7 +31,7 @@ from pytest_mlready.measure import paired, performance
 from pytest_mlready.measure.calibration import calibration
 from pytest_mlready.measure.gaps import gaps, judge_gaps
 from pytest_mlready.measure.proportions import lower_bound, upper_bound
-from pytest_mlready.measure.scored import Scored
+from pytest_mlready.measure.scored import METRICS, Scored
 
 Array = NDArray[np.float64]
 Rng = np.random.Generator
@@ -243,6 +243,64 @@ def _of_entities(entities: int, truth: float, rng: Rng) -> Said:
     }
 
 
+def tails(quick: bool) -> Iterator[Row]:
+    """Bounds at 5% a side where few rows carry the metric, beside a bootstrap that knows only the rows it has."""
+    for law in TRUTHS:
+        for n in (50, 200, 1000, 5000):
+            runs = QUICK // 2 if quick else FULL // (6 if n <= 1000 else 15)
+            allowed: Targets = {}
+            for metric in ("r2", "rmse", "mae"):
+                allowed |= dict.fromkeys((f"{metric} lower wrong", f"{metric} upper wrong"), ("<=", 0.08))
+            if law == "normal" and n >= 1000:
+                allowed["r2 lower bound shows half of the variance"] = (">=", 0.99)
+            yield from _rates("tails", f"{law}, n = {n}", runs, partial(_tails, law, n), allowed)
+
+
+def _tails(law: str, n: int, rng: Rng) -> Said:
+    scored, said = _heavy(law, n, rng), Said()
+    for metric, truth in TRUTHS[law].items():
+        found = performance.estimate(metric, scored)
+        said[f"{metric} lower wrong"], said[f"{metric} upper wrong"] = found.lower > truth, found.upper < truth
+        if metric == "r2":
+            said["r2 lower bound shows half of the variance"] = found.lower > 0.5
+        if metric != "mae" and n <= 1000:
+            naive = _resampled(metric, scored, rng)
+            too_good = naive[0] > truth if metric == "r2" else naive[1] < truth
+            said[f"naive: {metric} by percentiles, too good"] = too_good
+    return said
+
+
+def _resampled(metric: str, scored: Scored, rng: Rng) -> Array:
+    terms, made = METRICS[metric].terms(scored), METRICS[metric].of
+    drawn = rng.multinomial(scored.n, np.full(scored.n, 1 / scored.n), size=400) @ terms
+    return np.asarray(np.quantile(made(drawn), [0.05, 0.95]))
+
+
+def _heavy(law: str, n: int, rng: Rng) -> Scored:
+    """Targets whose mean, given the row, is what is predicted; the errors are of the law."""
+    known = rng.normal(size=n)
+    if law == "lognormal":
+        return Scored(np.exp(0.9 * known + rng.normal(0, 0.5, n)), np.exp(0.9 * known + 0.125))
+    errors, spread = (rng.normal(size=n), 2.0) if law == "normal" else (rng.standard_t(3, n), 2 * 3**0.5)
+    return Scored(spread * known + errors, spread * known)
+
+
+def _lognormal_truths() -> dict[str, float]:
+    """With s the known and e the unknown variance of the logarithm; the mean of absolute errors by halves of a normal:
+    that of |exp(e z - e²/2) - 1| is 2 (2 Phi(e/2) - 1)."""
+    s, e = 0.81, 0.25
+    square = np.exp(2 * s) * (np.exp(2 * e) - np.exp(e))
+    mae = np.exp((s + e) / 2) * 2 * (2 * stats.norm.cdf(e**0.5 / 2) - 1)
+    return {"r2": 1 - square / (np.exp(s + e) * (np.exp(s + e) - 1)), "rmse": square**0.5, "mae": mae}
+
+
+TRUTHS: dict[str, dict[str, float]] = {
+    "normal": {"r2": 0.8, "rmse": 1.0, "mae": (2 / np.pi) ** 0.5},
+    "t3": {"r2": 0.8, "rmse": 3**0.5, "mae": 2 * 3**0.5 / np.pi},
+    "lognormal": _lognormal_truths(),
+}
+
+
 def real(quick: bool) -> Iterator[Row]:
     """Honest models, and what is planted in them, by the checks themselves; each run is another split of the rows."""
     runs = 3 if quick else 20
@@ -260,6 +318,7 @@ RULES: dict[str, Callable[[bool], Iterator[Row]]] = {
     "fairness": fairness,
     "calibration": calibrations,
     "bounds": bounds,
+    "tails": tails,
     "real": real,
 }
 

@@ -1,23 +1,33 @@
 """How good a model is, and how much better than another, each with bounds that its metric allows.
 
 Shares of rows get exact bounds (accuracy; F1, which is a function of one share; each recall of the balanced accuracy),
-areas under the ROC curve the bounds of `ranks`, all else the bootstrap. Rows of the same entity count for fewer.
+areas under the ROC curve the bounds of `ranks`, all else the bootstrap; where few rows may carry a metric, also what
+their tail may hold. Rows of the same entity count for fewer.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_mlready.measure import paired, ranks, resampling
+from pytest_mlready.measure import paired, ranks, resampling, tails
 from pytest_mlready.measure.estimates import Estimate, share
 from pytest_mlready.measure.proportions import upper_bound
 from pytest_mlready.measure.scored import METRICS, Array, Metric, Scored
 
 AREA = "roc_auc"
 NAMES = (*METRICS, AREA)
+UNBOUNDED: Mapping[str, Mapping[int, int]] = {
+    "mae": {0: 1},
+    "rmse": {0: 1},
+    "log_loss": {0: 1},
+    "r2": {0: -1, 2: 1},
+}
+"""By metric, the columns of its terms that a few rows may carry, and whether the metric falls (-1) or grows in them."""
 Clusters = NDArray[np.intp] | None
 FEWEST = 20
 """Fewer rows, or entities, say nothing of a metric that has to be resampled."""
@@ -71,7 +81,13 @@ def estimate(
         return _balanced(terms.sum(axis=0) * weight, scored.n, alpha, upper)
     if _units(scored.n, clusters) < FEWEST:
         return Estimate(made.value(scored), -math.inf, math.inf, scored.n)
-    return resampling.bounds(terms, made.of, alpha, clusters, alpha_upper=upper)
+    seen = resampling.bounds(terms, made.of, alpha, clusters, alpha_upper=upper)
+    for column, worse in UNBOUNDED.get(metric, {}).items():
+        level = alpha if worse < 0 else 1 - upper
+        if (bound := tails.tail_bound(terms, column, made.of, level, clusters)) is not None:
+            lower, upper_seen = min(seen.lower, bound), max(seen.upper, bound)
+            seen = replace(seen, lower=lower) if worse < 0 else replace(seen, upper=upper_seen)
+    return seen
 
 
 def gain(metric: str, new: Scored, old: Scored, clusters: Clusters = None) -> Estimate:

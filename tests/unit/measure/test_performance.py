@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from sklearn import metrics
 
-from pytest_mlready.measure import performance, ranks
+from pytest_mlready.measure import performance, ranks, resampling, tails
 from pytest_mlready.measure.estimates import Estimate, share
 from pytest_mlready.measure.proportions import lower_bound, upper_bound
-from pytest_mlready.measure.scored import Scored
+from pytest_mlready.measure.scored import METRICS, Scored
 
 Array = NDArray[np.float64]
 N = 300
@@ -158,3 +160,54 @@ def test_what_is_at_most_is_the_other_way_round() -> None:
     found = Estimate(0.5, 0.4, 0.6, 10)
     assert [found.at_most(limit) for limit in (0.6, 0.5, 0.39)] == ["pass", "inconclusive", "fail"]
     assert [found.at_least(limit) for limit in (0.4, 0.5, 0.61)] == ["pass", "inconclusive", "fail"]
+
+
+def squares_of(errors: Array) -> Scored:
+    truth = np.random.default_rng(3).normal(0, 2 * errors.std(), errors.size)
+    return Scored(truth, truth - errors)
+
+
+@pytest.mark.parametrize("metric", ["r2", "rmse"])
+def test_a_heavy_tail_keeps_a_bound_from_being_near(metric: str) -> None:
+    """Few rows with most of the squares: as many more may be where nobody has looked."""
+    rng = np.random.default_rng(4)
+    light, heavy = (performance.estimate(metric, squares_of(one)) for one in (rng.normal(size=N), rng.standard_t(3, N)))
+    near, far = (abs((one.lower if metric == "r2" else one.upper) - one.value) for one in (light, heavy))
+    assert far > 2 * near
+
+
+def test_the_bound_of_a_tail_shrinks_with_the_rows() -> None:
+    found = [performance.estimate("rmse", squares_of(np.random.default_rng(5).normal(size=n))) for n in (50, 200, 1000)]
+    apart = [one.upper / one.value - 1 for one in found]
+    assert apart[0] > 3 * apart[1] > 6 * apart[2]
+
+
+def test_what_is_not_at_the_side_of_the_tail_stays_as_it_was() -> None:
+    scored = squares_of(np.random.default_rng(6).standard_t(3, N))
+    terms, made = scored_terms("rmse", scored)
+    assert performance.estimate("rmse", scored).lower == resampling.bounds(terms, made, 0.05).lower
+
+
+def scored_terms(metric: str, scored: Scored) -> tuple[Array, Callable[[Array], Array]]:
+    return METRICS[metric].terms(scored), METRICS[metric].of
+
+
+@pytest.mark.parametrize("wrong", [0, 1, 2, 3])
+def test_a_few_rows_that_are_wrong_at_all(wrong: int) -> None:
+    """Zeros have no tail; of a few values the tail is what they leave open."""
+    errors = np.zeros(100)
+    errors[:wrong] = np.arange(1.0, wrong + 1)
+    terms, made = scored_terms("mae", Scored(errors, np.zeros(100)))
+    bound = tails.tail_bound(terms, 0, made, 0.95)
+    if wrong < 2:
+        assert bound is None
+    else:
+        assert bound is not None
+        assert bound > errors.mean()
+
+
+def test_rows_of_one_entity_have_one_tail() -> None:
+    errors = np.abs(np.random.default_rng(8).standard_t(3, N))
+    terms, made = scored_terms("mae", Scored(errors, np.zeros(N)))
+    alone = tails.tail_bound(terms, 0, made, 0.95)
+    assert tails.tail_bound(np.repeat(terms, 4, axis=0), 0, made, 0.95, np.repeat(np.arange(N), 4)) == alone
