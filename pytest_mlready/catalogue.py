@@ -162,6 +162,7 @@ NEEDS: dict[str, tuple[Callable[[Settings], object], str]] = {
     "quality.noise": (lambda s: s.quality and s.quality.noise, "[quality] noise = 0.01"),
     "quality.offline": (lambda s: s.quality and s.quality.offline is not None, '[quality] offline = "module:name"'),
     "quality.unoptimised": (lambda s: s.quality and s.quality.unoptimised, '[quality] unoptimised = "module:name"'),
+    "quality.training": (lambda s: s.quality and s.quality.training, '[quality.training] command = "…"'),
     "experiments.declared": (
         lambda s: s.experiments and s.experiments.declared,
         '[[experiments.declared]] name = "…", function = "…", salt = "…", variants = [{ name = "…", weight = … }, …]',

@@ -99,7 +99,8 @@ SCHEDULE = _schedule(
     Evidence("batch_sizes", records.BatchSizes, {"quick": 1}, permission="fuzz", needs=("inputs.rows",)),
     Evidence("limits", records.Limits, {"smoke": 1}, permission="fuzz", needs=("inputs.rows",)),
     Evidence("edge_cases", records.EdgeCases, {"quick": 0.2}, needs=("quality.edge_cases",)),
-    Evidence("labelled_answers", records.LabelledAnswers, {"quick": 1, "full": 15}, needs=("quality.rows",)),
+    Evidence("labelled_answers", records.LabelledAnswers, {"quick": 1, "full": 12}, needs=("quality.rows",)),
+    Evidence("retraining", records.Retraining, {"full": 8}, needs=("quality.training",)),
     Evidence("cache_drill", records.CacheDrill, {"quick": 3}, needs=("cache", "inputs.rows")),
     Evidence(
         "assignments",
@@ -164,7 +165,7 @@ SCHEDULE = _schedule(
     Evidence(
         "schemathesis_run",
         records.SchemathesisRun,
-        {"full": 45},
+        {"full": 42},
         turn="load",
         permission="fuzz",
         program=SCHEMATHESIS,

@@ -1,6 +1,7 @@
 """`python -m reference_service.train [--models DIR]`: fit every version that is missing and publish it, signed.
 
 Deterministic: the same seed, data and libraries give the same model. A published version is never written again.
+`--again METADATA` fits the version that this file describes as recorded, publishes nothing and prints its metrics.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import datetime
 import json
 import platform
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,7 @@ from reference_service.training.feature_metadata import features_of
 from reference_service.training.recipes import RECIPES, SEED, Recipe
 
 GOLDEN_ROWS = 20
+NAN = "nan"
 
 
 def train_missing(models: Path) -> list[str]:
@@ -98,6 +101,29 @@ def files_of(name: str, version: str, recipe: Recipe, dataset: Dataset) -> dict[
     }
 
 
+def again(recorded: Mapping[str, Any]) -> dict[str, Any]:
+    """Train as a version's metadata record it, and tell the seed, the parameters, the data and the metrics.
+
+    Raises:
+        ValueError: the data are others now.
+    """
+    recipe = RECIPES[recorded["name"]]
+    dataset = recipe.dataset()
+    if recorded["data_version"] != f"sha256:{dataset.digest}":
+        raise ValueError(f"trained on {recorded['data_version']}, the data are sha256:{dataset.digest} now")
+    pipeline = recipe.pipelines[recorded["version"]]()
+    pipeline.set_params(**{key: value for key, value in recorded["parameters"].items() if value != NAN})
+    seeds = [key for key in pipeline.get_params() if key.endswith("random_state")]
+    pipeline.set_params(**dict.fromkeys(seeds, recorded["seed"]))
+    pipeline.fit(dataset.train_rows, dataset.train_labels)
+    return {
+        "seed": recorded["seed"],
+        "parameters": _plain(pipeline.get_params(deep=True)),
+        "data_version": f"sha256:{dataset.digest}",
+        "metrics": _metrics(recipe.task, pipeline, dataset),
+    }
+
+
 def _metrics(task: str, pipeline: Any, dataset: Dataset) -> dict[str, float]:
     answers = pipeline.predict(dataset.held_out_rows)
     truth = dataset.held_out_labels
@@ -126,7 +152,7 @@ def _golden(version: str, task: str, pipeline: Any, dataset: Dataset) -> dict[st
 def _plain(parameters: dict[str, Any]) -> dict[str, Any]:
     """What of them is plain, as JSON, which has no NaN: the imputer's mark of a missing value."""
     plain = {key: value for key, value in parameters.items() if isinstance(value, str | int | float | bool | None)}
-    return {key: str(value) if value != value else value for key, value in plain.items()}
+    return {key: NAN if value != value else value for key, value in plain.items()}
 
 
 def _json(document: dict[str, Any]) -> bytes:
@@ -148,7 +174,12 @@ def main() -> None:
     """Train from the command line."""
     parser = argparse.ArgumentParser(prog="python -m reference_service.train", description=__doc__)
     parser.add_argument("--models", type=Path, default=Path("models"), metavar="DIR", help="the registry (models)")
-    models = parser.parse_args().models
+    parser.add_argument("--again", type=Path, metavar="METADATA", help="the metadata.json of a version to train again")
+    options = parser.parse_args()
+    if options.again is not None:
+        print(json.dumps(again(json.loads(options.again.read_bytes())), allow_nan=False))
+        return
+    models = options.models
     made = train_missing(models)
     print(f"trained {', '.join(made)} into {models}" if made else f"{models} has every version already")
 

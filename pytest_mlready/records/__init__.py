@@ -64,7 +64,7 @@ from pytest_mlready.records.probes import (
     Prediction,
     Row,
 )
-from pytest_mlready.records.quality import EdgeCase, EdgeCases, LabelledAnswers
+from pytest_mlready.records.quality import EdgeCase, EdgeCases, LabelledAnswers, Retraining, TrainingRun
 from pytest_mlready.records.relations import BatchSizes, Concurrency, Edit, Edits, Spelling, Spellings
 from pytest_mlready.records.replicas import Replicas
 from pytest_mlready.records.rudeness import Rude, Rudeness
@@ -141,6 +141,7 @@ __all__ = [
     "RampStep",
     "Replicas",
     "RequestClass",
+    "Retraining",
     "RollbackDrill",
     "Row",
     "Rude",
@@ -155,6 +156,7 @@ __all__ = [
     "Spellings",
     "StartTimeline",
     "Sweep",
+    "TrainingRun",
     "Trial",
     "Use",
     "strict_json",

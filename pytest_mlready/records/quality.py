@@ -41,6 +41,34 @@ class LabelledAnswers:
 
 
 @dataclass(frozen=True)
+class TrainingRun:
+    """One run of the training: its exit code (None: ended by us), and what it told.
+
+    `metrics` are numbers by name, `same` the values at the declared paths, without those that are not there. `problem`
+    says why there are no metrics, `last_line` is the last one that was printed.
+    """
+
+    exit_code: int | None
+    seconds: float
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    same: Mapping[str, Any] = field(default_factory=dict)
+    problem: str = ""
+    last_line: str = ""
+
+
+@dataclass(frozen=True)
+class Retraining:
+    """The model trained again, twice unless the first run failed, and what was recorded when it was trained.
+
+    `recorded` is told as by a run; None where no such file is declared. `version` is the one that serves.
+    """
+
+    runs: tuple[TrainingRun, ...]
+    recorded: TrainingRun | None = None
+    version: str | None = None
+
+
+@dataclass(frozen=True)
 class EdgeCase:
     """A declared row beside what must come of it: a label or number, or an object.
 

@@ -54,7 +54,7 @@ def start(
     """
     port = free_port()
     values = {"port": str(port), "host": HOST, "state": str(state_dir), "python": sys.executable}
-    words = [_filled(word, values) for word in _split(command)]
+    words = words_of(command, values)
     extra = {name: _filled(value, values) for name, value in (env or {}).items()}
     if "port" not in _PLACEHOLDER.findall(" ".join((command, *(env or {}).values()))):
         raise StartError(f"the command holds no {{port}}, so it cannot be given a free one: {command}")
@@ -137,6 +137,11 @@ def free_port(among: Sequence[int] = ()) -> int:
             everywhere.bind(("", port))
             return port
     raise StartError(f"no free port: {len(tried)} were tried, the last was {tried[-1]}")
+
+
+def words_of(command: str, values: Mapping[str, str]) -> list[str]:
+    """A command as a list of words with its placeholders filled. Raises StartError: bad quoting, or one not known."""
+    return [_filled(word, values) for word in _split(command)]
 
 
 def _split(command: str) -> list[str]:

@@ -10,6 +10,7 @@ from pytest_mlready.settings.latency import Latency, Replicas
 from pytest_mlready.settings.quality import MAJORITY, Quality
 from pytest_mlready.settings.service import PERMISSIONS, Base, Permission, Service
 from pytest_mlready.settings.tables import SettingsError, converted, nearest, refuse_unknown
+from pytest_mlready.settings.training import Training
 
 __all__ = [
     "MAJORITY",
@@ -34,6 +35,7 @@ __all__ = [
     "Service",
     "Settings",
     "SettingsError",
+    "Training",
     "Waiver",
     "converted",
     "load",

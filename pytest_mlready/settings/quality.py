@@ -7,6 +7,8 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
+from pytest_mlready.settings.training import Training
+
 MetricName = Literal["accuracy", "balanced_accuracy", "f1", "roc_auc", "log_loss", "brier", "mae", "rmse", "r2"]
 Rate = Literal["true_positive_rate", "false_positive_rate", "selection_rate", "accuracy"]
 MAJORITY = "majority"
@@ -38,6 +40,7 @@ class Quality:
         edge_cases: a file of rows with what must come of them.
         forbidden: features that the model must not have.
         collected_until, max_age_days: the last day of the labelled rows, and how old it may be.
+        training: how the model is trained again.
     """
 
     rows: str | None = None
@@ -67,6 +70,7 @@ class Quality:
     forbidden: tuple[str, ...] = ()
     collected_until: datetime.date | None = None
     max_age_days: int = 365
+    training: Training | None = None
 
     def fault(self) -> str | None:
         """What cannot be meant, as "key: words"; None if nothing."""
@@ -86,4 +90,6 @@ class Quality:
             return "slices: say the least quality in each, such as `slice_floor = 0.8`"
         if not self.rates:
             return "rates: name at least one rate, or leave the key out"
+        if self.training is not None and (fault := self.training.fault()) is not None:
+            return f"training.{fault}"
         return None

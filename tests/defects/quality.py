@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from reference_service import train
 from reference_service.artifacts.registry import Snapshot
 from reference_service.components import Components
 from reference_service.model.columns import Row
@@ -20,7 +21,7 @@ from reference_service.model.inputs import Features, RowValidator
 from reference_service.model.predictor import Answer, SklearnPredictor, labelled
 from reference_service.model.readiness import Readiness
 from reference_service.web.problems import Fault
-from tests.defects.planting import defect
+from tests.defects.planting import RunDirectory, defect
 
 PURPOSE, HOUSING, REGION = 6, 7, 9
 """The places of these columns in a row of the credit model."""
@@ -31,6 +32,8 @@ _SLICES = "\n[quality]\nslices = ['housing']\nslice_floor = 0.6\n"
 _REGIONS = "\n[quality]\ngroup = 'region'\nrates = ['true_positive_rate']\n"
 _OFFLINE = "\n[quality]\noffline = 'tests.offline_model:answers'\n"
 _EDGE_CASES = f"\n[quality]\nedge_cases = '{Path(__file__).with_name('edge_cases.json')}'\n"
+_CARD = Path(__file__).parents[2] / "models" / "breast-cancer" / "2.0.0" / "metadata.json"
+_TRAINING = "\n[quality.training]\ncommand = '{python} train.py {recorded}'\nrecorded = 'card.json'\n"
 _UNOPTIMISED = "\n[quality]\nunoptimised = 'tests.offline_model:credit'\n"
 
 
@@ -135,6 +138,27 @@ def a_joined_table_brings_the_postcode(components: Components) -> Components:
 def nobody_labels_new_rows(components: Components) -> Components:
     """The service is as it was, and so are the rows that it is judged by: years old."""
     return components
+
+
+@defect("quality.reproducible", declares=_TRAINING)
+def the_seed_is_no_longer_given(directory: RunDirectory) -> None:
+    """Whoever cleaned up the training took the seed with it: each run draws other rows for its trees."""
+    _trained(directory, json.loads(_CARD.read_bytes()), {"seed": None})
+
+
+@defect("quality.reproducible", declares=_TRAINING)
+def the_figures_of_a_luckier_seed_are_recorded(directory: RunDirectory) -> None:
+    """Several seeds were tried, and the model of one was released with the figures of another."""
+    card = json.loads(_CARD.read_bytes())
+    _trained(directory, {**card, "metrics": train.again({**card, "seed": card["seed"] + 1})["metrics"]}, {})
+
+
+def _trained(directory: Path, card: dict[str, Any], given: dict[str, Any]) -> None:
+    """A model card, and a program that trains the model again from it with something else given."""
+    (directory / "card.json").write_text(json.dumps(card))
+    card_and = f"{{**json.load(open(sys.argv[1])), **{given!r}}}"
+    told = f"print(json.dumps(train.again({card_and})))"
+    (directory / "train.py").write_text(f"import json, sys\nfrom reference_service import train\n{told}\n")
 
 
 def _said(components: Components, change: Callable[[Sequence[Row], NDArray[np.float64]], Any]) -> Components:

@@ -135,6 +135,24 @@ def test_what_may_be_done_to_a_target(text: str, allow: set[str], tmp_path: Path
         (SERVICE + "[quality]\nrates = []\n", "quality.rates: name at least one rate, or leave the key out"),
         (SERVICE + "[quality]\nflips = 1.0\n", "quality.flips: expected a share between 0 and 1, got 1.0"),
         (SERVICE + "[quality]\nmargin = -1.0\n", "quality.margin: expected a number of at least 0, got -1.0"),
+        (SERVICE + "[quality.training]\nfile = 'm'\n", "mlready.toml: quality.training: missing key `command`"),
+        (SERVICE + "[quality.training]\ncommand = ' '\n", "quality.training.command: expected a command, got none"),
+        (
+            SERVICE + "[quality.training]\ncommand = 'a {recorded}'\n",
+            "quality.training.recorded: say which file `command` has the placeholder for",
+        ),
+        (
+            SERVICE + "[quality.training]\ncommand = 'a'\ntolerance = -1.0\n",
+            "quality.training.tolerance: expected a number of at least 0, got -1.0",
+        ),
+        (
+            SERVICE + "[quality.training]\ncommand = 'a'\ntimeout_s = 0\n",
+            "quality.training.timeout_s: expected a number above 0, got 0",
+        ),
+        (
+            SERVICE + "[quality.training]\ncommand = 'a'\nrecordd = 'b'\n",
+            "unknown key 'quality.training.recordd'; did you mean 'recorded'?",
+        ),
         (SERVICE + "[quality]\nthreshold = nan\n", "quality.threshold: expected a finite number, got nan"),
         (
             SERVICE + "[quality]\nslices = ['a']\n",
