@@ -84,7 +84,8 @@ def estimate(
     seen = resampling.bounds(terms, made.of, alpha, clusters, alpha_upper=upper)
     for column, worse in UNBOUNDED.get(metric, {}).items():
         level = alpha if worse < 0 else 1 - upper
-        if (bound := tails.tail_bound(terms, column, made.of, level, clusters)) is not None:
+        heaviest = tails.HEAVIEST_SQUARES if metric in {"rmse", "r2"} else tails.HEAVIEST
+        if (bound := tails.tail_bound(terms, column, made.of, level, clusters, heaviest=heaviest)) is not None:
             lower, upper_seen = min(seen.lower, bound), max(seen.upper, bound)
             seen = replace(seen, lower=lower) if worse < 0 else replace(seen, upper=upper_seen)
     return seen

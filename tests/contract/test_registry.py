@@ -38,6 +38,24 @@ def test_a_lost_version_is_trained_again_to_the_same_answers(own: Path) -> None:
     assert path.read_bytes() == before
 
 
+@pytest.mark.parametrize(
+    ("name", "version"), [(name, version) for name, recipe in RECIPES.items() for version in recipe.pipelines]
+)
+def test_a_version_is_trained_again_from_its_metadata(models: Path, name: str, version: str) -> None:
+    recorded = json.loads((models / name / version / "metadata.json").read_bytes())
+    told = train.again(recorded)
+    for key in ("seed", "parameters", "data_version"):
+        assert told[key] == recorded[key]
+    assert told["metrics"] == pytest.approx(recorded["metrics"], rel=1e-9)
+
+
+def test_other_data_or_another_seed_are_not_the_same_training(models: Path) -> None:
+    recorded = json.loads((models / "diabetes" / "2.0.0" / "metadata.json").read_bytes())
+    with pytest.raises(ValueError, match="trained on sha256:0, the data are sha256:"):
+        train.again({**recorded, "data_version": "sha256:0"})
+    assert train.again({**recorded, "seed": 8})["metrics"] != recorded["metrics"]
+
+
 def test_a_version_is_immutable(own: Path) -> None:
     key = manifest.signing_key(own)
     with pytest.raises(FileExistsError):
