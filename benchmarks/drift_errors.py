@@ -15,11 +15,8 @@ Exit 1 if a target is missed; with --quick, which runs too few to bound a rate, 
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import subprocess
 import sys
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -30,7 +27,18 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
-from drift_tables import LARGE, SHIFTS, Shift, in_blocks, normals, panel_of, peers_alarms, profile_of, table
+from drift_tables import (
+    LARGE,
+    SHIFTS,
+    Shift,
+    evidently_says,
+    in_blocks,
+    normals,
+    panel_of,
+    peers_alarms,
+    profile_of,
+    table,
+)
 from parts import concluded, parser_of, printed
 from threadpoolctl import threadpool_limits
 
@@ -241,22 +249,9 @@ def _evidently(
     """How often evidently's rule of columns finds the shifted one; of clean data, any."""
     if not options.evidently:
         return
-    with tempfile.TemporaryDirectory() as directory:
-        for run in range(options.evidently_runs):
-            before, after = pair(run)
-            sides = {**_sided("before", before), **_sided("after", after)}
-            np.savez(Path(directory, f"{run}.npz"), allow_pickle=False, **sides)
-        script = str(Path(__file__).with_name("drift_evidently.py"))
-        done = subprocess.run([options.evidently, script, directory], capture_output=True, text=True, timeout=3600)
-    if done.returncode:
-        raise RuntimeError(f"evidently: {done.stderr[-2000:]}")
-    found: list[list[str]] = json.loads(done.stdout.splitlines()[-1])
+    found = evidently_says(options.evidently, map(pair, range(options.evidently_runs)))
     hits = sum(column in drifted if column is not None else bool(drifted) for drifted in found)
     yield _row(part, cell, "evidently, " + ("this column" if column else "any column"), len(found), hits)
-
-
-def _sided(side: str, made: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    return {f"{side}.{name}": column for name, column in made.items()}
 
 
 def _row(part: str, cell: str, what: str, runs: int, count: int) -> Row:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import tempfile
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +20,8 @@ from pytest_mlready.measure.drift import Columns, Panel, Profile, judge, planned
 Rng = np.random.Generator
 Array = NDArray[Any]
 Table = dict[str, Array]
-"""Numbers as they are, levels as small integers (columns whose names begin with "level"); -1 is missing."""
+"""Numbers as they are; levels as texts, "" being missing, or, in columns whose names begin with "level", as small
+integers, -1 being missing."""
 LARGE = 50_000
 PAIR_ROWS = 65_536
 
@@ -104,10 +109,16 @@ SHIFTS = (
 
 def columns_of(made: Mapping[str, Array]) -> Columns:
     """As profiles take them: levels counted."""
-    return {name: _levels(one) if name.startswith("level") else one for name, one in made.items()}
+    return {name: _levels(one) if _has_levels(name, one) else one for name, one in made.items()}
+
+
+def _has_levels(name: str, column: Array) -> bool:
+    return name.startswith("level") or column.dtype.kind == "U"
 
 
 def _levels(codes: Array) -> Counter[str | None]:
+    if codes.dtype.kind == "U":
+        return Counter(text or None for text in codes.tolist())
     found, counts = np.unique(codes, return_counts=True)
     pairs = zip(found.tolist(), counts.tolist(), strict=True)
     return Counter({None if code == -1 else f"level {code}": count for code, count in pairs})
@@ -161,3 +172,25 @@ def peers_alarms(before: Table, after: Table, of: int | None = None) -> dict[str
         "Bonferroni .01": {name for name, one in p.items() if one < 0.01 / (of or len(p))},
         "PSI > .1": {name for name, one in psi.items() if one > 0.1},
     }
+
+
+def evidently_says(python: str, pairs: Iterable[tuple[Table, Table]], *flags: str) -> list[Any]:
+    """What evidently makes of each reference and current data, by an interpreter that has it: see `drift_evidently`."""
+    with tempfile.TemporaryDirectory() as directory:
+        for at, (before, after) in enumerate(pairs):
+            sides = {**_sided("before", before), **_sided("after", after)}
+            np.savez(Path(directory, f"{at}.npz"), allow_pickle=False, **sides)
+        return list(said(python, "drift_evidently.py", directory, *flags))
+
+
+def said(python: str, script: str, *arguments: str) -> Any:
+    """The JSON that is the last line of a script of this directory, run by another interpreter."""
+    path = str(Path(__file__).with_name(script))
+    done = subprocess.run([python, path, *arguments], capture_output=True, text=True, timeout=3600)
+    if done.returncode:
+        raise RuntimeError(f"{script}: {done.stderr[-2000:]}")
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def _sided(side: str, made: Table) -> Table:
+    return {f"{side}.{name}": column for name, column in made.items()}
