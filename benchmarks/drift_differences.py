@@ -67,7 +67,7 @@ def why_only_evidently(name: str, before: Table, after: Table, rule: Rule, by_ch
     levels = before[name].dtype.kind == "U"
     chance = f"; it names the column in {by_chance[0]} of {by_chance[1]} random splits" if by_chance[0] else ""
     p = p_of(before[name], after[name], rule)
-    if "chi-square" in rule.method and rule.value < SIGNIFICANT <= p:
+    if "chi-square" in rule.method and rule.value < p:
         chance += f"; its chi-square takes the reference as exact: as two samples p is {p:.2g}"
     if not judged.alarms:
         at_most = max(raw_effects(before[name], after[name]).items(), key=lambda one: one[1])
