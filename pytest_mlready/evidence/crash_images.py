@@ -47,8 +47,11 @@ def taken(instance: Instance, directory: Path, acknowledged: Callable[[], Order]
     room, until = MOST_BYTES if size <= LARGEST else 0, time.monotonic() + FOR_S
     while room > 0 and time.monotonic() < until:
         order, copy = acknowledged(), directory / str(len(images))
-        with instance.frozen():
-            shutil.copytree(instance.state_dir, copy, ignore=_special)
+        try:
+            with instance.frozen():
+                shutil.copytree(instance.state_dir, copy, ignore=_special)
+        except OSError:  # not ours to read, or no room: what was copied before has to do
+            break
         images.append(Image(copy, files(copy), order))
         room -= sum(size for size, _ in images[-1].files.values())
         time.sleep(rng.uniform(*PAUSE_S))
