@@ -55,7 +55,12 @@ def codes(values: Array, centre: float, scale: float) -> NDArray[np.uint32]:
 
 def counted(values: Array, centre: float, scale: float) -> tuple[Ints, int, int]:
     """Counts of finite values by cell (CELLS of them), how many are missing (not a number), and how many infinite."""
-    by_code = np.bincount(codes(values, centre, scale), minlength=_CODES)
+    return counts_of(codes(values, centre, scale), values)
+
+
+def counts_of(code: NDArray[np.uint32], values: Array) -> tuple[Ints, int, int]:
+    """The same of values whose codes are known."""
+    by_code = np.bincount(code, minlength=_CODES)
     by_cell = np.bincount(CELL_OF_CODE, by_code, CELLS + 1).astype(np.int64)
     infinite = 0
     if by_code[_INFINITE] or by_code[_INFINITE + _CODES // 2]:  # or finite, and beyond 32 bits

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 from pytest_mlready.measure.drift import numbers
 from pytest_mlready.measure.drift.alarm import Alarm, Level
@@ -23,7 +24,7 @@ class Sides:
     reference: Profile
     current: Profile
 
-    @property
+    @cached_property
     def numbers(self) -> Compared | None:
         """Where both hold numbers. Raises ProfileError if they were counted by different plans."""
         before, after = self.reference.column(self.name), self.current.column(self.name)

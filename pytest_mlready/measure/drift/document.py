@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_mlready.measure.drift.cells import CELLS, Ints
+from pytest_mlready.measure.drift.pairs import Pairs
 from pytest_mlready.measure.drift.plan import BUCKETS, HIGHEST_SCORE, ColumnPlan, LevelPlan, NumberPlan
-from pytest_mlready.measure.drift.profile import Levels, Numbers, Pairs, Profile, ProfileError, paired
+from pytest_mlready.measure.drift.profile import Levels, Numbers, Profile, ProfileError, paired
 
-VERSION = 1
+VERSION = 2
 
 
 class _Numbers(msgspec.Struct, tag="numbers", tag_field="kind", frozen=True, forbid_unknown_fields=True):
@@ -46,6 +47,7 @@ class _Pairs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sums: list[int]
     products: list[int]
     squares: list[int]
+    cubes: list[int]
 
 
 class _Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -76,7 +78,8 @@ def _document(profile: Profile, made_at: float | None) -> _Document:
     columns = [_column(*one) for one in zip(profile.plan, profile.columns, strict=True)]
     triangle = np.triu_indices(len(profile.pairs.sums))
     products, squares = (one[triangle].tolist() for one in (profile.pairs.products, profile.pairs.squares))
-    pairs = _Pairs(profile.pairs.rows, profile.pairs.sums.tolist(), products, squares)
+    cubes = profile.pairs.cubes.ravel().tolist()
+    pairs = _Pairs(profile.pairs.rows, profile.pairs.sums.tolist(), products, squares, cubes)
     return _Document(VERSION, profile.rows, made_at, columns, pairs)
 
 
@@ -129,12 +132,7 @@ def _profile(plain: _Document) -> Profile:
         raise ValueError("two columns have one name")
     if size > 1 and not len(plain.pairs.sums) == size:
         raise ValueError(f"has sums of {len(plain.pairs.sums)} columns for {size} of numbers")
-    pairs = Pairs(
-        plain.pairs.rows,
-        _ints(plain.pairs.sums),
-        *(_square(one, len(plain.pairs.sums)) for one in (plain.pairs.products, plain.pairs.squares)),
-    )
-    return Profile(plan, plain.rows, tuple(counts for _, counts in read), pairs)
+    return Profile(plan, plain.rows, tuple(counts for _, counts in read), _pairs(plain.pairs))
 
 
 def _numbers(one: _Numbers) -> tuple[ColumnPlan, Numbers | Levels]:
@@ -162,6 +160,12 @@ def _levels(one: _Levels) -> tuple[ColumnPlan, Numbers | Levels]:
         buckets[at] = count
     listed = _ints(list(one.levels.values()))
     return LevelPlan(one.name, tuple(one.levels), one.complete), Levels(listed, buckets, one.missing, tuple(one.others))
+
+
+def _pairs(one: _Pairs) -> Pairs:
+    sums = _ints(one.sums)
+    cubes = _ints(one.cubes).reshape(sums.size, sums.size)
+    return Pairs(one.rows, sums, _square(one.products, sums.size), _square(one.squares, sums.size), cubes)
 
 
 def _ints(values: Sequence[int]) -> Ints:

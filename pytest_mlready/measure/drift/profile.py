@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pytest_mlready.measure.drift import cells
 from pytest_mlready.measure.drift.cells import Ints
+from pytest_mlready.measure.drift.pairs import Pairs, summed
 from pytest_mlready.measure.drift.plan import (
     BUCKETS,
     Column,
@@ -26,8 +28,6 @@ from pytest_mlready.measure.drift.plan import (
 
 MOST_PAIRED = 200
 """Columns of numbers whose correlations are counted: the first so many."""
-BLOCK = 8192
-"""Rows whose products are summed in 32 bits, which is exact up to 2**24."""
 FEW_ATOMS = 16
 SHOWN = 5
 
@@ -52,7 +52,7 @@ class Numbers:
     lowest: float
     highest: float
 
-    @property
+    @cached_property
     def finite(self) -> int:
         """How many values are numbers and finite."""
         return int(self.cells.sum())
@@ -82,32 +82,6 @@ class Levels:
     def __add__(self, other: Levels) -> Levels:
         others = tuple(sorted({*self.others, *other.others})[:SHOWN])
         return Levels(self.listed + other.listed, self.buckets + other.buckets, self.missing + other.missing, others)
-
-
-@dataclass(frozen=True)
-class Pairs:
-    """Sums over `rows` rows of normal scores, in eighths: of each column, of products, and of products of squares.
-
-    A missing value has the score 0. Squares are divided by 16.
-    """
-
-    rows: int
-    sums: Ints
-    products: Ints
-    squares: Ints
-
-    def __add__(self, other: Pairs) -> Pairs:
-        return Pairs(
-            self.rows + other.rows,
-            self.sums + other.sums,
-            self.products + other.products,
-            self.squares + other.squares,
-        )
-
-    def only(self, at: Sequence[int]) -> Pairs:
-        """The sums of some of the columns."""
-        chosen = np.ix_(at, at)
-        return Pairs(self.rows, self.sums[at], self.products[chosen], self.squares[chosen])
 
 
 @dataclass(frozen=True)
@@ -147,10 +121,11 @@ class Profile:
 
     def column(self, name: str) -> tuple[ColumnPlan, Numbers | Levels] | None:
         """A column's plan and counts; None where there is none of this name."""
-        for plan, counts in zip(self.plan, self.columns, strict=True):
-            if plan.name == name:
-                return plan, counts
-        return None
+        return self._by_name.get(name)
+
+    @cached_property
+    def _by_name(self) -> dict[str, tuple[ColumnPlan, Numbers | Levels]]:
+        return {plan.name: (plan, counts) for plan, counts in zip(self.plan, self.columns, strict=True)}
 
 
 def paired(plan: Sequence[ColumnPlan]) -> list[NumberPlan]:
@@ -169,12 +144,17 @@ def profiled(plan: Sequence[ColumnPlan], rows: int, columns: Columns, *, every: 
         first: the number of the part's first row.
         ties: whether to bound how often unlisted values occur, which needs each column sorted; for a reference.
     """
-    found = tuple(_counted(one, rows, columns.get(one.name), ties) for one in plan)
-    start = -first % every
-    return Profile(tuple(plan), rows, found, _pairs(paired(plan), columns, slice(start, None, every)))
+    taken, scored = slice(-first % every, None, every), paired(plan)
+    together = scored if len(scored) > 1 else []
+    scores = np.zeros((len(range(rows)[taken]) if together else 0, len(scored)), dtype=np.int8, order="F")
+    places = {one.name: scores[:, at] for at, one in enumerate(together)}
+    found = tuple(_counted(one, rows, columns.get(one.name), ties, places.get(one.name), taken) for one in plan)
+    return Profile(tuple(plan), rows, found, summed(scores))
 
 
-def _counted(plan: ColumnPlan, rows: int, column: Column | None, ties: bool) -> Numbers | Levels:
+def _counted(
+    plan: ColumnPlan, rows: int, column: Column | None, ties: bool, scores: NDArray[np.int8] | None, taken: slice
+) -> Numbers | Levels:
     column = Counter({None: rows}) if column is None else column
     if isinstance(plan, LevelPlan):
         seen: LevelsSeen = column if isinstance(column, Counter) else Counter({None: len(column)})
@@ -182,11 +162,15 @@ def _counted(plan: ColumnPlan, rows: int, column: Column | None, ties: bool) -> 
     values = as_numbers(column)
     if values is None:
         raise ProfileError(f"column {plan.name!r} has numbers in some rows and texts in others")
-    return _numbers(plan, values, ties)
+    codes = cells.codes(values, plan.centre, plan.scale)
+    if scores is not None:
+        by_code = np.append(plan.score_of_cell, 0)[cells.CELL_OF_CODE].astype(np.int8)
+        np.take(by_code, codes[taken], out=scores, mode="clip")
+    return _numbers(plan, values, codes, ties)
 
 
-def _numbers(plan: NumberPlan, values: NDArray[np.float64], ties: bool) -> Numbers:
-    in_cells, missing, infinite = cells.counted(values, plan.centre, plan.scale)
+def _numbers(plan: NumberPlan, values: NDArray[np.float64], codes: NDArray[np.uint32], ties: bool) -> Numbers:
+    in_cells, missing, infinite = cells.counts_of(codes, values)
     atoms = _tied(np.array(plan.atoms), values)
     if len(values) == missing + infinite:
         return Numbers(in_cells, missing, infinite, atoms, 0 if ties else None, np.inf, -np.inf)
@@ -220,31 +204,3 @@ def _levels(plan: LevelPlan, seen: LevelsSeen) -> Levels:
             buckets[bucket(level)] += count
             others.append(level)
     return Levels(listed, buckets, seen[None], tuple(sorted(others)[:SHOWN]))
-
-
-def _pairs(plans: list[NumberPlan], columns: Columns, taken: slice) -> Pairs:
-    size = len(plans)
-    sums, products = np.zeros(size, dtype=np.int64), np.zeros((size, size), dtype=np.int64)
-    squares, rows = np.zeros_like(products), 0
-    if size < 2:
-        return Pairs(0, sums, products, squares)
-    scores = [(one, np.append(one.score_of_cell, 0)[cells.CELL_OF_CODE].astype(np.float32)) for one in plans]
-    values = [(one, by_code, _taken(columns.get(one.name), taken)) for one, by_code in scores]
-    rows = max((len(one) for _, _, one in values), default=0)
-    for begin in range(0, rows, BLOCK):
-        block = np.zeros((min(BLOCK, rows - begin), size), dtype=np.float32, order="F")
-        for at, (plan, by_code, column) in enumerate(values):
-            if len(column):
-                code = cells.codes(column[begin : begin + BLOCK], plan.centre, plan.scale)
-                np.take(by_code, code, out=block[:, at], mode="clip")
-        sums += block.sum(axis=0, dtype=np.float64).astype(np.int64)
-        products += (block.T @ block).astype(np.int64)
-        block *= block
-        np.floor(np.multiply(block, 1 / 16, out=block), out=block)
-        squares += (block.T @ block).astype(np.int64)
-    return Pairs(rows, sums, products, squares)
-
-
-def _taken(column: Column | None, taken: slice) -> NDArray[np.float64]:
-    values = None if column is None else as_numbers(column)
-    return np.array([]) if values is None else values[taken]

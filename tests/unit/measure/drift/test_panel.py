@@ -90,6 +90,17 @@ def test_the_dependence_of_two_columns() -> None:
     assert [(alarm.column, alarm.test) for alarm in panel.alarms] == [("normal and uniform", "correlation")]
 
 
+def test_a_pair_whose_correlation_varies_much_is_left_alone() -> None:
+    failed = 0
+    for seed in range(100):
+        rng = np.random.default_rng([19, seed])
+        x = rng.normal(size=800)
+        before, after = np.split(np.stack([x, np.where(rng.random(x.size) < 0.1, -x, x)]), 2, axis=1)
+        profile = reference({"x": before[0], "y": before[1]})
+        failed += bool(compared(profile, {"x": after[0], "y": after[1]}).correlations)
+    assert failed <= 1
+
+
 @mark.parametrize("rows", [0, 1, 5, 19])
 def test_a_few_rows_decide_nothing(rows: int) -> None:
     panel = compared(known(), columns(np.random.default_rng(16), rows))

@@ -8,8 +8,20 @@ from typing import Any
 
 import numpy as np
 from pytest import approx, mark, raises
+from scipy.special import ndtri
+from scipy.stats import rankdata
 
-from pytest_mlready.measure.drift import LevelPlan, Profile, ProfileError, decode, encode, planned, profiled
+from pytest_mlready.measure.drift import (
+    LevelPlan,
+    Profile,
+    ProfileError,
+    decode,
+    encode,
+    from_plain,
+    planned,
+    profiled,
+    to_plain,
+)
 from pytest_mlready.measure.drift.correlations import _correlations
 from pytest_mlready.measure.drift.profile import Levels, Numbers
 from tests.unit.measure.drift.made import columns, reference, rows_of, seen
@@ -71,6 +83,25 @@ def test_correlations_are_those_of_normal_scores() -> None:
     assert inflated[0, 1] < 1.1
 
 
+def test_how_much_the_z_of_a_pair_varies_that_is_no_normal_one() -> None:
+    rng = np.random.default_rng(21)
+    x = rng.normal(size=50_000)
+    other_sign = np.where(rng.random(x.size) < 0.1, -x, x)
+    profile = reference({"x": x, "square": x**2, "mixture": other_sign, "same": 3 * x})
+    r, _, inflation = _correlations(profile.pairs, [one for one in profile.columns if isinstance(one, Numbers)])
+    assert [r[0, 2], r[0, 3]] == [approx(0.8, abs=0.01), approx(1, abs=1e-9)]
+    assert inflation[0, 2] == approx(3 / (1 - 0.8**2), rel=0.05)
+    assert inflation[0, 3] == 1
+    assert inflation[0, 1] == approx(_observed(x, x**2), rel=0.2)
+    assert inflation == approx(inflation.T)
+
+
+def _observed(x: Any, y: Any, rows: int = 500) -> float:
+    both = np.array([ndtri((rankdata(one) - 0.5) / one.size) for one in (x, y)])
+    z = [np.arctanh(np.corrcoef(both[:, at : at + rows])[0, 1]) for at in range(0, x.size, rows)]
+    return float(np.var(z)) * rows
+
+
 def test_some_columns_of_a_profile() -> None:
     data = columns(np.random.default_rng(5), 500)
     some = reference(data).only(["uniform", "level", "count"], ignore=["level"])
@@ -100,7 +131,8 @@ def test_a_hundred_columns_take_less_than_a_megabyte() -> None:
         (b"[]", "p.json: is no profile"),
         (b'{"a": 1}', "has no key 'mlready_profile'"),
         (b'{"mlready_profile": 99}', "version 99; make it again"),
-        (b'{"mlready_profile": 1, "rows": "many"}', "is no profile: "),
+        (b'{"mlready_profile": 1}', "version 1; make it again"),
+        (b'{"mlready_profile": 2, "rows": "many"}', "is no profile: "),
     ],
 )
 def test_what_is_no_profile(document: bytes, says: str) -> None:
@@ -116,6 +148,13 @@ def test_a_profile_with_impossible_values(key: str, value: object) -> None:
     document["columns"][0][key] = value
     with raises(ProfileError, match="column 'normal'"):
         decode(msgspec.json.encode(document))
+
+
+def test_sums_of_pairs_that_do_not_fit_together() -> None:
+    document = to_plain(reference(columns(np.random.default_rng(8), 100)))
+    document["pairs"]["cubes"].pop()
+    with raises(ProfileError, match="is no profile"):
+        from_plain(document)
 
 
 def test_an_empty_data_set_has_a_profile() -> None:
