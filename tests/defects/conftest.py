@@ -21,11 +21,9 @@ LOAD = frozenset({"steady_load", "paired_load", "saturation", "soak", "batch_thr
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Runs are independent of each other, but for those whose measurements would notice another one."""
     for item in items:
-        if "judged" in getattr(item, "fixturenames", ()):
-            name = item.callspec.params["name"]  # type: ignore[attr-defined]
-            item.add_marker(pytest.mark.xdist_group(name))
-            if measures_load(name):
-                item.add_marker(pytest.mark.alone)
+        judged = "judged" in getattr(item, "fixturenames", ())
+        if judged and measures_load(item.callspec.params["name"]):  # type: ignore[attr-defined]
+            item.add_marker(pytest.mark.alone)
 
 
 @pytest.fixture(scope="session")
