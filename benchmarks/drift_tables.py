@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from pytest_mlready.measure.drift import Columns, Panel, Profile, judge, planned, planned_like, profiled
+from pytest_mlready.measure.drift import Columns, Panel, Profile, judge, planned, planned_like, profiled, steps
 
 Rng = np.random.Generator
 Array = NDArray[Any]
@@ -23,7 +23,6 @@ Table = dict[str, Array]
 """Numbers as they are; levels as texts, "" being missing, or, in columns whose names begin with "level", as small
 integers, -1 being missing."""
 LARGE = 50_000
-PAIR_ROWS = 65_536
 
 
 def _inflated(rng: Rng, rows: int) -> Array:
@@ -128,7 +127,7 @@ def profile_of(made: Mapping[str, Array]) -> Profile:
     """The reference's."""
     columns = columns_of(made)
     rows = len(next(iter(made.values())))
-    return profiled(planned(columns), rows, columns, every=max(1, rows // PAIR_ROWS) | 1, first=0, ties=True)
+    return profiled(planned(columns), rows, columns, **steps(rows), first=0, ties=True)
 
 
 def panel_of(reference: Profile, made: Mapping[str, Array], **rule: Any) -> Panel:
@@ -136,7 +135,7 @@ def panel_of(reference: Profile, made: Mapping[str, Array], **rule: Any) -> Pane
     columns = columns_of(made)
     rows = len(next(iter(made.values())))
     plan = planned_like(reference.plan, columns)
-    current = profiled(plan, rows, columns, every=max(1, rows // PAIR_ROWS) | 1, first=0, ties=False)
+    current = profiled(plan, rows, columns, **steps(rows), first=0, ties=False)
     return judge(reference, current, **rule)
 
 

@@ -11,12 +11,12 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from pytest_mlready.measure.drift import Columns, Profile, ProfileError, planned, planned_like, profiled
+from pytest_mlready.measure.drift import Columns, Profile, ProfileError, planned, planned_like, profiled, steps
 from pytest_mlready.measure.drift.plan import ColumnPlan
 from pytest_mlready.profiling.inputs import Batch, DataError, Part, Rows, Source, chosen, required, source_of
 
 SAMPLE = 65_536
-"""Rows that a reference's plan is made from, and about as many that correlations are counted of."""
+"""Rows that a reference's plan is made from."""
 SMALL_SAMPLE = 16_384
 """Rows in which current data are looked over for values that many share: one in a hundred is there 160 times."""
 SHORT = 2000
@@ -63,8 +63,7 @@ def profile(
         sampled = _each(source, jobs, _Sampling(names, share))
         sample = _joined(names, [one for some in sampled for one in some])
         plan = planned(sample) if like is None else planned_like(like.plan, sample)
-    every = max(1, source.rows // SAMPLE) | 1
-    count = _Counting(names, plan, every, like is None)
+    count = _Counting(names, plan, steps(source.rows), like is None)
     total: Profile | None = None
     for one in _each(source, jobs, count):
         total = one if total is None else total + one
@@ -98,8 +97,8 @@ class _Sampling:
 class _Counting:
     """Profiles a part."""
 
-    def __init__(self, names: Sequence[str], plan: tuple[ColumnPlan, ...], every: int, ties: bool) -> None:
-        self._names, self._plan, self._every, self._ties = names, plan, every, ties
+    def __init__(self, names: Sequence[str], plan: tuple[ColumnPlan, ...], taken: dict[str, int], ties: bool) -> None:
+        self._names, self._plan, self._steps, self._ties = names, plan, taken, ties
 
     def __call__(self, part: Part) -> Profile:
         profiles = self._profiles(part)
@@ -120,7 +119,7 @@ class _Counting:
 
     def _of(self, columns: Columns, rows: int, first: int) -> Profile:
         try:
-            return profiled(self._plan, rows, columns, every=self._every, first=first, ties=self._ties)
+            return profiled(self._plan, rows, columns, **self._steps, first=first, ties=self._ties)
         except ProfileError as error:
             raise DataError(str(error)) from None
 

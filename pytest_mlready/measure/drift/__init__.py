@@ -6,6 +6,7 @@ profiles, `encode` and `decode` store one. `pytest_mlready.profiling` does all t
 
 from pytest_mlready.measure.drift.alarm import Alarm
 from pytest_mlready.measure.drift.document import decode, encode, from_plain, to_plain
+from pytest_mlready.measure.drift.pairs import steps
 from pytest_mlready.measure.drift.panel import Judged, Panel, judge
 from pytest_mlready.measure.drift.plan import Columns, LevelPlan, NumberPlan, planned, planned_like
 from pytest_mlready.measure.drift.profile import Profile, ProfileError, profiled
@@ -28,5 +29,6 @@ __all__ = [
     "planned_like",
     "profiled",
     "rows_needed",
+    "steps",
     "to_plain",
 ]

@@ -63,7 +63,8 @@ def _correlations(pairs: Pairs, columns: Sequence[Numbers]) -> tuple[Floats, Flo
     scale = np.outer(sd, sd)
     with np.errstate(all="ignore"):
         r = np.where(scale > 0, covariance / scale, 0.0)
-        squares, cubes = pairs.squares / n / scale**2, pairs.cubes / n / np.outer(sd**3, sd)
+        squares, cubes = (one / max(1, pairs.fourths) for one in (pairs.squares, pairs.cubes))
+        squares, cubes = squares / scale**2, cubes / np.outer(sd**3, sd)
         inflation = np.where(scale > 0, _inflation(r, squares, cubes), 1.0)
     absent = np.array([1 - one.finite / max(1, one.finite + one.missing + one.infinite) for one in columns])
     rows = pairs.rows * np.maximum(0.0, 1 - absent[:, None] - absent[None, :])

@@ -44,6 +44,7 @@ class _Levels(msgspec.Struct, tag="levels", tag_field="kind", frozen=True, forbi
 
 class _Pairs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rows: int
+    fourths: int
     sums: list[int]
     products: list[int]
     squares: list[int]
@@ -79,7 +80,8 @@ def _document(profile: Profile, made_at: float | None) -> _Document:
     triangle = np.triu_indices(len(profile.pairs.sums))
     products, squares = (one[triangle].tolist() for one in (profile.pairs.products, profile.pairs.squares))
     cubes = profile.pairs.cubes.ravel().tolist()
-    pairs = _Pairs(profile.pairs.rows, profile.pairs.sums.tolist(), products, squares, cubes)
+    counted = profile.pairs.rows, profile.pairs.fourths
+    pairs = _Pairs(*counted, profile.pairs.sums.tolist(), products, squares, cubes)
     return _Document(VERSION, profile.rows, made_at, columns, pairs)
 
 
@@ -165,7 +167,8 @@ def _levels(one: _Levels) -> tuple[ColumnPlan, Numbers | Levels]:
 def _pairs(one: _Pairs) -> Pairs:
     sums = _ints(one.sums)
     cubes = _ints(one.cubes).reshape(sums.size, sums.size)
-    return Pairs(one.rows, sums, _square(one.products, sums.size), _square(one.squares, sums.size), cubes)
+    products, squares = (_square(each, sums.size) for each in (one.products, one.squares))
+    return Pairs(one.rows, one.fourths, sums, products, squares, cubes)
 
 
 def _ints(values: Sequence[int]) -> Ints:

@@ -12,17 +12,27 @@ from pytest_mlready.measure.drift.cells import Ints
 
 BLOCK = 2048
 """Rows that are summed in floating point, exactly: products of scores in 32 bits, of four scores in 64."""
+ROWS, FOURTH_ROWS = 65_536, 20_000
+"""Of about so many rows of a data set, or of all, sums of products are taken, and of products of four scores."""
+
+
+def steps(rows: int) -> dict[str, int]:
+    """Every how many rows of a data set are taken, and of those, for products of four scores: odd, so that no even
+    period of the data is met; by the names that `profiled` has for them."""
+    every = max(1, rows // ROWS) | 1
+    return {"every": every, "thin": max(1, rows // every // FOURTH_ROWS) | 1}
 
 
 @dataclass(frozen=True)
 class Pairs:
-    """Sums over `rows` rows of normal scores, in eighths: of s, s t, s**2 t**2 and s**3 t.
+    """Sums of normal scores, in eighths: over `rows` rows of s and s t, over `fourths` of them of s**2 t**2 and s**3 t.
 
     s is the score of a matrix's row, t of its column; all matrices but `cubes` are symmetric. A missing value has the
     score 0.
     """
 
     rows: int
+    fourths: int
     sums: Ints
     products: Ints
     squares: Ints
@@ -31,6 +41,7 @@ class Pairs:
     def __add__(self, other: Pairs) -> Pairs:
         return Pairs(
             self.rows + other.rows,
+            self.fourths + other.fourths,
             self.sums + other.sums,
             self.products + other.products,
             self.squares + other.squares,
@@ -40,11 +51,12 @@ class Pairs:
     def only(self, at: Sequence[int]) -> Pairs:
         """The sums of some of the columns."""
         chosen = np.ix_(at, at)
-        return Pairs(self.rows, self.sums[at], self.products[chosen], self.squares[chosen], self.cubes[chosen])
+        matrices = (one[chosen] for one in (self.products, self.squares, self.cubes))
+        return Pairs(self.rows, self.fourths, self.sums[at], *matrices)
 
 
-def summed(scores: NDArray[np.int8]) -> Pairs:
-    """The sums of scores of shape (rows, columns)."""
+def summed(scores: NDArray[np.int8], fourths: slice = slice(None)) -> Pairs:
+    """The sums of scores of shape (rows, columns), those of products of four of some of the rows."""
     rows, size = scores.shape
     sums = np.zeros(size, dtype=np.int64)
     products, squares, cubes = (np.zeros((size, size), dtype=np.int64) for _ in range(3))
@@ -52,9 +64,11 @@ def summed(scores: NDArray[np.int8]) -> Pairs:
         block = scores[begin : begin + BLOCK].astype(np.float32)
         sums += block.sum(axis=0, dtype=np.float64).astype(np.int64)
         products += (block.T @ block).astype(np.int64)
-        score = block.astype(np.float64)
+    some = scores[fourths]
+    for begin in range(0, len(some), BLOCK):
+        score = some[begin : begin + BLOCK].astype(np.float64)
         power = score * score
         squares += (power.T @ power).astype(np.int64)
         power *= score
         cubes += (power.T @ score).astype(np.int64)
-    return Pairs(rows, sums, products, squares, cubes)
+    return Pairs(rows, len(some), sums, products, squares, cubes)

@@ -133,7 +133,9 @@ def paired(plan: Sequence[ColumnPlan]) -> list[NumberPlan]:
     return [one for one in plan if isinstance(one, NumberPlan)][:MOST_PAIRED]
 
 
-def profiled(plan: Sequence[ColumnPlan], rows: int, columns: Columns, *, every: int, first: int, ties: bool) -> Profile:
+def profiled(
+    plan: Sequence[ColumnPlan], rows: int, columns: Columns, *, every: int, thin: int = 1, first: int, ties: bool
+) -> Profile:
     """The profile of a part of a data set.
 
     Args:
@@ -141,6 +143,7 @@ def profiled(plan: Sequence[ColumnPlan], rows: int, columns: Columns, *, every: 
         rows: how many rows the part has.
         columns: its columns; one that is left out counts as missing.
         every: correlations are counted of every so many rows, those whose number in the data set is a multiple.
+        thin: of every so many of those the sums are taken that tell how much correlations vary; see `pairs.steps`.
         first: the number of the part's first row.
         ties: whether to bound how often unlisted values occur, which needs each column sorted; for a reference.
     """
@@ -149,7 +152,7 @@ def profiled(plan: Sequence[ColumnPlan], rows: int, columns: Columns, *, every: 
     scores = np.zeros((len(range(rows)[taken]) if together else 0, len(scored)), dtype=np.int8, order="F")
     places = {one.name: scores[:, at] for at, one in enumerate(together)}
     found = tuple(_counted(one, rows, columns.get(one.name), ties, places.get(one.name), taken) for one in plan)
-    return Profile(tuple(plan), rows, found, summed(scores))
+    return Profile(tuple(plan), rows, found, summed(scores, slice(-first // every % thin, None, thin)))
 
 
 def _counted(

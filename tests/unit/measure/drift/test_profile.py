@@ -37,10 +37,10 @@ def test_parts_add_up_to_the_whole_in_any_order() -> None:
     levels = {name: rng.choice(["a", "b", "c"], 3000).tolist() for name in ("level", "flag")}
     data = columns(rng, 3000, **{name: Counter(some) for name, some in levels.items()})
     plan = planned(data)
-    whole = profiled(plan, 3000, data, every=3, first=0, ties=False)
+    whole = profiled(plan, 3000, data, every=3, thin=5, first=0, ties=False)
     cuts = [0, 7, 1000, 1001, 2500, 3000]
     parts = [
-        profiled(plan, stop - start, part(data, levels, start, stop), every=3, first=start, ties=False)
+        profiled(plan, stop - start, part(data, levels, start, stop), every=3, thin=5, first=start, ties=False)
         for start, stop in itertools.pairwise(cuts)
     ]
     documents = {encode(reduce(add, order)) for order in itertools.permutations(parts)}
