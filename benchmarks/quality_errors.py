@@ -24,8 +24,8 @@ import numpy as np
 from numpy.typing import NDArray
 from parts import concluded, parser_of, printed
 from quality_models import judged_models
-from scipy import stats
-from scipy.special import expit
+from scipy import optimize, stats
+from scipy.special import expit, logit
 
 from pytest_mlready.measure import paired, performance
 from pytest_mlready.measure.calibration import calibration
@@ -41,6 +41,7 @@ PAIRED = 20_000
 MARGIN, DISCORDANT = 0.01, 0.06
 GROUPS, RATE, GAP = 8, 0.3, 0.1
 TOLERATED = 0.05
+OVERCONFIDENT = 0.05, 0.95
 Targets = dict[str, tuple[str, float]]
 
 
@@ -188,10 +189,15 @@ def _one_way(n: int, rng: Rng) -> tuple[Array, Array]:
 
 
 def _overconfident(n: int, rng: Rng) -> tuple[Array, Array]:
-    """The mean distance to what comes true is the limit: 0.0499 for this slope, by integration."""
-    truth = rng.uniform(0.05, 0.95, n)
-    said = expit(1.317 * np.log(truth / (1 - truth)))
-    return said, truth
+    truth = rng.uniform(*OVERCONFIDENT, n)
+    return expit(_slope() * logit(truth)), truth
+
+
+@lru_cache
+def _slope() -> float:
+    """What log-odds are multiplied by so that the mean distance to what comes true is the limit."""
+    truth = np.linspace(*OVERCONFIDENT, 10_001)
+    return float(optimize.brentq(lambda a: np.abs(expit(a * logit(truth)) - truth).mean() - TOLERATED, 1, 10))
 
 
 def _very_sure(n: int, rng: Rng) -> tuple[Array, Array]:
