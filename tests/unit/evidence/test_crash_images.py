@@ -83,7 +83,7 @@ def test_nothing_moves_while_it_is_frozen(tmp_path: Path) -> None:
 
 def test_a_state_that_is_too_large_is_not_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(crash_images, "LARGEST", 10)
-    with writing(tmp_path, "in place") as instance:
+    with writing(tmp_path, "renamed") as instance:
         assert taken(instance, tmp_path / "images", lambda: ORDER, random.Random(7)) == []
     assert telling([], []) == {}
 
