@@ -177,7 +177,13 @@ def main() -> None:
     parser.add_argument("--again", type=Path, metavar="METADATA", help="the metadata.json of a version to train again")
     options = parser.parse_args()
     if options.again is not None:
-        print(json.dumps(again(json.loads(options.again.read_bytes())), allow_nan=False))
+        try:
+            told = again(json.loads(options.again.read_bytes()))
+        except (OSError, ValueError) as error:
+            parser.error(f"--again {options.again}: {error}")
+        except (KeyError, TypeError) as error:
+            parser.error(f"--again {options.again}: expected the metadata.json of a version, not found there: {error}")
+        print(json.dumps(told, allow_nan=False))
         return
     models = options.models
     made = train_missing(models)

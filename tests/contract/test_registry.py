@@ -122,3 +122,20 @@ def test_every_recipe_is_published(models: Path) -> None:
         assert Registry(models, name).versions() == sorted(recipe.pipelines)
         sample = (models / name / "sample.csv").read_text().splitlines()
         assert len(sample) > 100
+
+
+@pytest.mark.parametrize(
+    ("content", "said"), [(None, "No such file"), ("{", "Expecting"), ("{}", "expected the metadata.json of a version")]
+)
+def test_metadata_that_are_none_are_told_in_one_line(
+    tmp_path: Path, content: str | None, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "metadata.json"
+    if content is not None:
+        path.write_text(content)
+    monkeypatch.setattr("sys.argv", ["train", "--again", str(path)])
+    with pytest.raises(SystemExit, match="2"):
+        train.main()
+    *_, last = capsys.readouterr().err.splitlines()
+    assert f"error: --again {path}: " in last
+    assert said in last
