@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import itertools
+import os
 import random
 import re
 import shutil
@@ -27,7 +28,7 @@ PAUSE_S = (0.0, 0.006)
 LARGEST, MOST_BYTES = 8 * 1024 * 1024, 128 * 1024 * 1024
 """A larger state is not copied, as its copies would take too long; all copies together have at most so many bytes."""
 Files = dict[str, tuple[int, bytes]]
-"""Size and digest of each file, by its name in the directory."""
+"""Size and digest of each file, or of what a symbolic link points to, by its name in the directory."""
 _UNIQUE = re.compile(r"[0-9a-f]{6,}|\d+")
 
 
@@ -49,7 +50,7 @@ def taken(instance: Instance, directory: Path, acknowledged: Callable[[], Order]
         order, copy = acknowledged(), directory / str(len(images))
         try:
             with instance.frozen():
-                shutil.copytree(instance.state_dir, copy, ignore=_special)
+                shutil.copytree(instance.state_dir, copy, symlinks=True, ignore=_special)
         except OSError:  # not ours to read, or no room: what was copied before has to do
             break
         images.append(Image(copy, files(copy), order))
@@ -81,12 +82,12 @@ def telling(images: Sequence[Image], settled: Sequence[Files]) -> Mapping[str, I
 
 
 def files(directory: Path) -> Files:
-    """The regular files in a directory that are still there when they are read."""
+    """The files and links in a directory that are still there when they are read."""
     found: Files = {}
     for path in directory.rglob("*"):
         with contextlib.suppress(OSError):
-            if path.is_file() and not path.is_symlink():
-                content = path.read_bytes()
+            if path.is_symlink() or path.is_file():
+                content = os.readlink(path).encode() if path.is_symlink() else path.read_bytes()
                 found[path.relative_to(directory).as_posix()] = len(content), hashlib.blake2b(content).digest()
     return found
 
@@ -98,4 +99,5 @@ def _kind(name: str) -> str:
 
 def _special(directory: str, names: list[str]) -> list[str]:
     """Sockets and pipes, which cannot be copied and die with their process."""
-    return [name for name in names if not (path := Path(directory, name)).is_dir() and not path.is_file()]
+    paths = {name: Path(directory, name) for name in names}
+    return [name for name, path in paths.items() if not (path.is_symlink() or path.is_dir() or path.is_file())]

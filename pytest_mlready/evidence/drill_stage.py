@@ -59,7 +59,7 @@ class Stage:
         instance.stop(0.0)
         if image is not None:
             shutil.rmtree(instance.state_dir)
-            shutil.copytree(image, instance.state_dir)
+            shutil.copytree(image, instance.state_dir, symlinks=True)
         began = time.monotonic()
         with self.base.fresh(after=instance) as again:
             before, self.target, self.deployment = (self.target, self.deployment), again, self.of(again)

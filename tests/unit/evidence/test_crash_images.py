@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import shlex
+import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -86,6 +88,18 @@ def test_a_state_that_is_too_large_is_not_copied(tmp_path: Path, monkeypatch: py
     with writing(tmp_path, "renamed") as instance:
         assert taken(instance, tmp_path / "images", lambda: ORDER, random.Random(7)) == []
     assert telling([], []) == {}
+
+
+def test_a_link_is_a_link_and_a_socket_is_left_out(tmp_path: Path) -> None:
+    with writing(tmp_path, "renamed") as instance, socket.socket(socket.AF_UNIX) as bound:
+        (instance.state_dir / "current").symlink_to("models/2.0.0")  # which is not there
+        with contextlib.chdir(instance.state_dir):
+            bound.bind("control")
+        images = taken(instance, tmp_path / "images", lambda: ORDER, random.Random(7))
+    assert images
+    assert {one.files["current"] for one in images} == {files(instance.state_dir)["current"]}
+    assert {(one.directory / "current").readlink() for one in images} == {Path("models/2.0.0")}
+    assert not any((one.directory / "control").exists() for one in images)
 
 
 def test_the_rarest_way_comes_first_and_what_a_service_always_does_last(tmp_path: Path) -> None:
