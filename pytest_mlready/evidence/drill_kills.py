@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pytest_mlready.evidence.asking import clean
 from pytest_mlready.evidence.context import Context
-from pytest_mlready.evidence.crash_images import Image, files, taken, telling
+from pytest_mlready.evidence.crash_images import Files, Image, files, taken, telling
 from pytest_mlready.evidence.drill_damage import artefact, spoiled, ways
 from pytest_mlready.evidence.drill_orders import Orders, history
 from pytest_mlready.evidence.drill_stage import Stage
@@ -56,11 +56,7 @@ class Kills:
         Then start it on copies of the state as it was at the most telling moments before.
         """
         deployment, given = self.stage.deployment, [self.orders.promote(self.stage.deployment, self.versions[0])]
-        instance, rng = self.stage.target.instance, self.context.rng("kill")
-        if instance is None or given[0].outcome != "acknowledged":
-            return
-
-        settled = []
+        (_, instance), rng, settled = self.stage.own(), self.context.rng("kill"), list[Files]()
 
         def ordering() -> None:
             while given[-1].outcome == "acknowledged":
@@ -68,7 +64,7 @@ class Kills:
                 given.append(self.orders.once(deployment, "promote", self.versions[len(given) % 2]))
 
         def acknowledged() -> Order:
-            return next(one for one in reversed(given) if one.outcome == "acknowledged")
+            return next((one for one in reversed(given) if one.outcome == "acknowledged"), given[0])
 
         def ordered() -> tuple[Order, set[str]]:
             thread.join()
@@ -119,10 +115,9 @@ class Kills:
 
     def on_an_empty_state(self) -> float | None:
         """Seconds until another one was ready on a state of its own; None if it was not, or not in time."""
-        if self.stage.base is None:
-            return None
+        base, _ = self.stage.own()
         try:
-            with self.stage.base.fresh() as other:
+            with base.fresh() as other:
                 return other.ready_after_s
         except StartError:
             return None

@@ -15,13 +15,12 @@ from pathlib import Path
 from pytest_mlready.deployment import Deployment, holding, moved
 from pytest_mlready.evidence.context import Context
 from pytest_mlready.evidence.store import GatherError
+from pytest_mlready.service.instance import Instance
 from pytest_mlready.service.target import StartError, Target
 from pytest_mlready.settings import Deployment as Table
 
-RESTART_BEYOND, RESTART_FAR_BEYOND = 3.0, 10.0
-"""A restart may take so many times as long as the first start did, as the machine may be busier by then; far beyond it
-nobody waits any longer, whatever the declared time to be ready is."""
-PATIENCE_S = 20.0
+RESTART_BEYOND = 3.0
+"""A restart may take so many times as long as the first start did: the machine may be busier by then."""
 _COPY = "{" + "registry}"
 
 
@@ -52,19 +51,23 @@ class Stage:
         Raises:
             StartError: it did not come up again.
         """
-        instance = self.target.instance
-        if self.base is None or instance is None:
-            raise GatherError("only an instance of our own may be killed")
+        base, instance = self.own()
         instance.kill()
         instance.stop(0.0)
         if image is not None:
             shutil.rmtree(instance.state_dir)
             shutil.copytree(image, instance.state_dir, symlinks=True)
         began = time.monotonic()
-        with self.base.fresh(after=instance) as again:
+        with base.fresh(after=instance) as again:
             before, self.target, self.deployment = (self.target, self.deployment), again, self.of(again)
             yield time.monotonic() - began
             self.target, self.deployment = before
+
+    def own(self) -> tuple[Target, Instance]:
+        """The recipe and the running instance. Raises GatherError where the target itself is drilled."""
+        if self.base is None or self.target.instance is None:
+            raise GatherError("only an instance of our own may be killed")
+        return self.base, self.target.instance
 
     def of(self, target: Target) -> Deployment:
         """The deployment of another instance. Raises GatherError."""
@@ -97,8 +100,7 @@ def staged(context: Context, deployment: Deployment) -> Iterator[Stage]:
         recipe = replace(recipe, command=command, env={**recipe.env, **right})
         base = replace(target, recipe=recipe)
         with base.fresh() as fresh:
-            declared = max(recipe.ready_timeout_s, RESTART_BEYOND * fresh.ready_after_s)
-            patient = min(declared, max(PATIENCE_S, RESTART_FAR_BEYOND * fresh.ready_after_s))
+            patient = max(recipe.ready_timeout_s, RESTART_BEYOND * fresh.ready_after_s)
             base = replace(base, recipe=replace(recipe, ready_timeout_s=patient))
             stage = Stage(fresh, deployment, registry, base)
             stage.deployment = stage.of(fresh)

@@ -145,16 +145,21 @@ class Instance:
 
         Raises:
             NotOwner: another process started it.
+            TimeoutError: one of them would not stand still.
         """
         self._check_owner("stop")
-        pids = self.processes()
+        pids: list[int] = []
+        deadline = time.monotonic() + _FREEZE_S
         try:
-            for pid in pids:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGSTOP)
-            deadline = time.monotonic() + _FREEZE_S
-            while any(stat_fields(pid)[:1] not in ([], *_STILL) for pid in pids) and time.monotonic() < deadline:
-                time.sleep(0.0002)
+            while born := set(self.processes()) - set(pids):  # until nobody is left who could start another
+                pids += born
+                for pid in born:
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGSTOP)
+                while any(stat_fields(pid)[:1] not in ([], *_STILL) for pid in born):
+                    if time.monotonic() > deadline:
+                        raise TimeoutError(f"a process of {self.pid} does not stand still")
+                    time.sleep(0.0002)
             yield
         finally:
             for pid in pids:

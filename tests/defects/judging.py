@@ -181,7 +181,7 @@ def checklist_of(defect: Defect | None, directory: Path, profile: str) -> str:
 
 [service]
 command = "{command}"
-ready_timeout_s = 90
+{"" if profile == "full" else "ready_timeout_s = 90"}
 
 [inputs]
 rows = '{ROOT / rows}'
