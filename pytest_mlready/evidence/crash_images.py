@@ -51,7 +51,9 @@ def taken(instance: Instance, directory: Path, acknowledged: Callable[[], Order]
         try:
             with instance.frozen():
                 shutil.copytree(instance.state_dir, copy, symlinks=True, ignore=_special)
-        except OSError:  # not ours to read, no room, or never still: what was copied before has to do
+        except TimeoutError:  # a busy machine: another moment will do as well
+            continue
+        except OSError:  # not ours to read, or no room: what was copied before has to do
             break
         images.append(Image(copy, files(copy), order))
         room -= sum(size for size, _ in images[-1].files.values())

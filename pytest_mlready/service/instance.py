@@ -22,7 +22,7 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _LOG_READ = 256 * 1024
 _KEEPER_EFFORT_S = 12.0
-_FREEZE_S = 0.5
+_FREEZE_S = 2.0
 _STILL = (["T"], ["t"], ["Z"], ["X"])
 
 
