@@ -67,7 +67,7 @@ class Outcome:
         if self.run.replay:
             return
         try:
-            self.run.start()
+            self.run.start(dict.fromkeys(name for one in self.plan.items for name in one.arguments))
         except SettingsError as error:
             self.report = write_unusable(self.run.directory, str(error))
             raise UsageError(f"mlready: {error}") from None

@@ -10,9 +10,10 @@ import datetime
 import hashlib
 import importlib
 import os
+import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -121,8 +122,10 @@ class Run:
         said = [facts.get(f"info.{key}", "") for key in ("name", "model_name", "version", "model_version")]
         return self.settings.service.name or " ".join(one for one in said if one) or "the service"
 
-    def start(self) -> None:
+    def start(self, evidence: Iterable[str] = ()) -> None:
         """Start the service, or attach to its URL; `problem` says in one line why that failed.
+
+        Meanwhile what will gather this `evidence` is imported.
 
         Raises:
             SettingsError: how to speak to it cannot be found out and is not declared, or is declared wrong.
@@ -134,7 +137,8 @@ class Run:
 
         try:
             allow = tuple(self.settings.allow)
-            self.target = reached(self.settings, self.settings.service, self.rows, self.directory, allow=allow)
+            with _imported_meanwhile(evidence):
+                self.target = reached(self.settings, self.settings.service, self.rows, self.directory, allow=allow)
             self._save_mapping(self.target)
         except StartError as error:
             self.problem = redact(scrub(str(error)), self.secrets)
@@ -289,6 +293,21 @@ class Run:
                 (self.directory / "service.lost").write_text(f"the service was lost {how}: {reason}", "utf-8")
                 return
             time.sleep(0.1)
+
+
+@contextlib.contextmanager
+def _imported_meanwhile(evidence: Iterable[str]) -> Iterator[None]:
+    def load() -> None:
+        for name in evidence:
+            with contextlib.suppress(ImportError):  # told where it is gathered
+                importlib.import_module(f"pytest_mlready.evidence.{name}")
+
+    thread = threading.Thread(target=load, name="imports")
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join()
 
 
 def _digest(rows: tuple[Row, ...]) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from pytest_mlready.evidence.asking import ask_batch, ask_one, asked_of, clean, predict
+from pytest_mlready.protocols import specification
 from pytest_mlready.protocols.schemas import schema_errors
 from pytest_mlready.records import Exchange, InterfaceDocument
 
@@ -38,7 +39,7 @@ def gather(context: Context) -> InterfaceDocument:
         examples = tuple(_examples(context, openapi, transport))
     return InterfaceDocument(
         exchange,
-        tuple(clean(one) for one in openapi.problems()),
+        tuple(clean(one) for one in specification.problems(openapi)),
         tuple(f"{method} {clean(template, 300)}" for method, template in openapi.routes),
         len(answers),
         nonconforming,

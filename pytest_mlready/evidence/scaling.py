@@ -158,16 +158,17 @@ def _rounds(
     size = len(rows) // 3
     encode = context.target.mapping.encode_batch  # once: it costs as much as all the rest of asking
     parts = [(size, encode(rows[at : at + size])) for at in range(0, 3 * size, size)]
-    at_once = [(3 * size, encode(rows))]
+    at_once = [(3 * size, exchange.request_body)]
     three: list[float] = []
     whole: list[float] = []
     cpu = {"three": 0.0, "whole": 0.0}
     instance = context.target.instance
-    before = instance.cpu_s() if instance is not None else 0.0
+    pids = instance.processes() if instance is not None else []
+    before = instance.cpu_s(pids) if instance is not None else 0.0
     while len(whole) < ROUNDS and (len(whole) < FEWEST_ROUNDS or time.monotonic() < until):
         for bodies in ([parts, at_once], [at_once, parts])[len(whole) % 2]:
             asked = [_send(context, transport, count, body) for count, body in bodies]
-            after = instance.cpu_s() if instance is not None else 0.0
+            after = instance.cpu_s(pids) if instance is not None else 0.0
             lost = next((one for one in asked if not one.ok), None)
             if lost is not None:
                 return None, f"{lost.case} was answered {lost.outcome}, though one like it was answered before"

@@ -19,7 +19,7 @@ import msgspec
 from pytest_mlready.records import Errored, NotGathered
 from pytest_mlready.schedule import SCHEDULE
 from pytest_mlready.service.once import once
-from pytest_mlready.service.scrub import redact
+from pytest_mlready.service.scrub import needs_none, redact
 
 NOTHING = msgspec.Raw(b"null")
 
@@ -108,8 +108,18 @@ def clear(directory: Path) -> None:
 
 def redacted(value: Any, secrets: tuple[str, ...]) -> Any:
     """The same record with every secret replaced, in texts and bytes alike."""
+    if _needs_none(value, secrets):
+        return value
     # The same few names and paths stand in each of a thousand exchanges: most texts were looked at before.
     return _redacted(value, secrets, lru_cache(10_000)(partial(redact, secrets=secrets)))
+
+
+def _needs_none(value: Any, secrets: tuple[str, ...]) -> bool:
+    """Whether a record holds nothing that looks like a secret: texts and bytes stand in its MessagePack as they are."""
+    try:
+        return needs_none(msgspec.msgpack.encode(value, enc_hook=lambda unknown: None), secrets)
+    except (TypeError, ValueError, OverflowError, RecursionError):  # numbers of any size, and lone surrogates
+        return False
 
 
 def _redacted(value: Any, secrets: tuple[str, ...], cut: Callable[[str], str]) -> Any:

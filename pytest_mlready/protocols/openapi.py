@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pytest_mlready.protocols.bounds import BadDocument, check_bounds, entangled, references
+from pytest_mlready.protocols.bounds import BadDocument, check_bounds
 
-MAX_PROBLEMS = 50
 _METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 _OPTION_DEPTH = 4
 _REF_HOPS = 20
@@ -125,31 +123,6 @@ class OpenAPI:
     def properties(self, schema: object) -> Mapping[str, Any]:
         """The properties of the first option that has some."""
         return next((dict(one) for one in self.words(schema, "properties") if isinstance(one, Mapping)), {})
-
-    def problems(self) -> list[str]:
-        """What is wrong with the document by its specification, at most `MAX_PROBLEMS` sentences."""
-        outside = sorted({ref for ref in references(self.document) if not ref.startswith("#")})
-        if outside:  # the validator would fetch them, and the target is not to be believed that far
-            return [f"a reference leads outside the document and was not followed: {ref[:200]}" for ref in outside][
-                :MAX_PROBLEMS
-            ]
-        if entangled(self.document):
-            return ["its schemas combine one another too often for it to be validated"]
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            from openapi_spec_validator import OpenAPIV30SpecValidator, OpenAPIV31SpecValidator
-
-            validator = OpenAPIV30SpecValidator if self.version.startswith("3.0") else OpenAPIV31SpecValidator
-            found = []
-            try:
-                for error in validator(dict(self.document)).iter_errors():
-                    where = "/".join(str(part) for part in getattr(error, "absolute_path", ()))
-                    found.append(f"{where or 'document'}: {str(getattr(error, 'message', error))[:300]}")
-                    if len(found) >= MAX_PROBLEMS:
-                        break
-            except Exception as error:  # whatever a hostile document does to the validator is a problem of the document
-                found.append(f"it cannot be validated: {type(error).__name__}: {str(error)[:300]}")
-        return found
 
     def _operations(self) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
         for template, item in _mapping(self.document.get("paths")).items():

@@ -186,15 +186,12 @@ class Instance:
         """Resident memory of all its processes, in bytes; a page they share counts for each."""
         return _resident(self.processes())
 
-    def cpu_s(self) -> float:
-        """User and system time of all its processes, ended ones included, in seconds."""
-        return self._cpu_s(self.processes())
-
     def use(self, pids: Sequence[int], at_s: float) -> Use:
         """What `pids`, its processes as they were a moment ago, use now: to look for them anew takes milliseconds."""
-        return Use(at_s, self._cpu_s(pids), _resident(pids), sum(map(_open_files, pids)))
+        return Use(at_s, self.cpu_s(pids), _resident(pids), sum(map(_open_files, pids)))
 
-    def _cpu_s(self, pids: Sequence[int]) -> float:
+    def cpu_s(self, pids: Sequence[int]) -> float:
+        """User and system time of `pids`, its processes as they were a moment ago, and of ended ones, in seconds."""
         keeper = stat_fields(self.keeper_pid)
         ticks = sum(int(field) for field in keeper[13:15])  # of children that it has reaped
         for pid in pids:

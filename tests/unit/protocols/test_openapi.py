@@ -12,6 +12,7 @@ import pytest
 from pytest_mlready.protocols.bounds import BadDocument
 from pytest_mlready.protocols.openapi import OpenAPI
 from pytest_mlready.protocols.schemas import schema_errors
+from pytest_mlready.protocols.specification import problems
 
 NUMBER = {"type": "number"}
 VERSION = {"name": "version", "in": "path", "required": True, "schema": {"type": "string"}}
@@ -102,7 +103,7 @@ def test_3_0_words_become_those_of_json_schema() -> None:
 
 
 def test_an_honest_document_has_no_problems() -> None:
-    assert OpenAPI.parse(PREDICT).problems() == []
+    assert problems(OpenAPI.parse(PREDICT)) == []
 
 
 @pytest.mark.parametrize(
@@ -115,7 +116,7 @@ def test_an_honest_document_has_no_problems() -> None:
     ],
 )
 def test_problems_are_told(parts: dict[str, Any], problem: str) -> None:
-    assert any(problem in one for one in OpenAPI.parse(document(**parts)).problems())
+    assert any(problem in one for one in problems(OpenAPI.parse(document(**parts))))
 
 
 def deep(levels: int) -> Any:
@@ -166,7 +167,7 @@ def test_odd_documents_raise_nothing(parts: dict[str, Any], version: str) -> Non
         api.examples(method, path)
         api.media_types(method, path, 200)
         api.documents_status(method, path, 200)
-    assert isinstance(api.problems(), list)
+    assert isinstance(problems(api), list)
 
 
 def doubling(levels: int) -> dict[str, Any]:
@@ -181,7 +182,7 @@ def test_doubling_schemas_take_no_time() -> None:
     paths = {"/p": {"post": {"requestBody": json_body({"$ref": "#/components/schemas/A0"}), "responses": {}}}}
     api = OpenAPI.parse(document(paths=paths, components=doubling(40)))
     began = time.monotonic()
-    assert api.problems() == ["its schemas combine one another too often for it to be validated"]
+    assert problems(api) == ["its schemas combine one another too often for it to be validated"]
     schema = api.request_schema("POST", "/p")
     assert schema is not None
     assert "TooEntangled" in schema_errors(schema, 1)[0]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from pytest_mlready.service.scrub import redact, redact_headers, scrub
+from pytest_mlready.service.scrub import needs_none, redact, redact_headers, scrub
 
 
 @pytest.mark.parametrize(
@@ -40,6 +42,26 @@ def test_redact(text: str, shown: str) -> None:
 def test_redact_is_stable() -> None:
     once = redact("Authorization: Bearer abc.def-123; password=hunter22")
     assert redact(once) == once
+
+
+WORDS = ["Bearer", "basic", "token", "authorization", "X-Api-Key", "api_key", "passwd", "secret", "sesame"]
+WORDS += ["apikey", "password", ":", "=", '"', "abcdef123"]
+ODD = str.maketrans({"i": "\u0131", "I": "\u0130", "s": "\u017f", "k": "\u212a"})
+"""Letters that a pattern without regard to case takes for those of ASCII."""
+WRITTEN = st.sampled_from([*WORDS, " ", "\u2122"]).flatmap(
+    lambda word: st.sampled_from([word, word.upper(), word.translate(ODD), word.title().translate(ODD)])
+)
+
+
+@given(st.lists(WRITTEN, max_size=8))
+def test_what_is_said_to_need_no_redaction_needs_none(pieces: list[str]) -> None:
+    text = "".join(pieces)
+    if needs_none(text.encode(), ["sesame"]):
+        assert redact(text, ["sesame"]) == text
+
+
+def test_hardly_anything_needs_redaction() -> None:
+    assert needs_none('{"prediction": "benign", "detail": "features.3: should be a number"} é'.encode(), ["sesame"])
 
 
 def test_redact_headers() -> None:
