@@ -9,7 +9,7 @@ from typing import Any
 
 from pytest_mlready.evidence.asking import ask_one, asked_of, decoded_one, predict
 from pytest_mlready.evidence.context import Context
-from pytest_mlready.evidence.mixed_rows import numeric_columns, spread
+from pytest_mlready.evidence.mixed_rows import is_numeric, numeric_columns, spread
 from pytest_mlready.evidence.reference import expected_of
 from pytest_mlready.evidence.store import GatherError
 from pytest_mlready.measure.agreement import difference
@@ -92,7 +92,7 @@ def ladder(rows: Sequence[Row], column: str, at: int) -> list[Cell]:
     """Other values for a column of a row: even steps over what the samples span, or other values that they have."""
     own = rows[at][column]
     steps: Sequence[Cell] = [value for value in dict.fromkeys(row[column] for row in rows) if value is not None]
-    if column in numeric_columns(rows):
+    if is_numeric(rows, column):
         seen = [one for one in steps if isinstance(one, int | float)]
         low, high = min(seen), max(seen)
         even = [low + (high - low) * step / (STEPS - 1) for step in range(STEPS)]

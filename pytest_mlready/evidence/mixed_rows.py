@@ -65,7 +65,12 @@ def outliers(rows: Sequence[Row], count: int, rng: random.Random) -> list[Row]:
 
 def numeric_columns(rows: Sequence[Row]) -> list[str]:
     """The columns whose samples are all numbers."""
-    return [name for name in rows[0] if all(isinstance(row[name], int | float) for row in rows)]
+    return [name for name in rows[0] if is_numeric(rows, name)]
+
+
+def is_numeric(rows: Sequence[Row], name: str) -> bool:
+    """Whether all samples of a column are numbers."""
+    return all(isinstance(row[name], int | float) for row in rows)
 
 
 def spread(count: int, most: int) -> list[int]:

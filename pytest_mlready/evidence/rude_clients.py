@@ -65,7 +65,7 @@ CROWD = Manner("vanished in the middle of its body", share=0.5, ends="reset", ti
 IN_CHUNKS = Manner(
     "sent its body in chunks, one after another", listens="whole answer", pieces=4, seconds=0.04, chunked=True
 )
-TRICKLING = Manner("sent its body a few bytes at a time", listens="whole answer", pieces=8, seconds=0.15)
+TRICKLING = Manner("sent its body a few bytes at a time", listens="whole answer", pieces=8, seconds=0.08)
 
 
 def misbehave(target: Target, manner: Manner, path: str, body: bytes, deadline_s: float) -> Exchange:

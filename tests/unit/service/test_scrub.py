@@ -47,7 +47,7 @@ def test_redact_is_stable() -> None:
 WORDS = ["Bearer", "basic", "token", "authorization", "X-Api-Key", "api_key", "passwd", "secret", "sesame"]
 WORDS += ["apikey", "password", ":", "=", '"', "abcdef123"]
 ODD = str.maketrans({"i": "\u0131", "I": "\u0130", "s": "\u017f", "k": "\u212a"})
-"""Letters that a pattern without regard to case takes for those of ASCII."""
+"""Letters that a pattern without regard to case takes for those of ASCII, unless it is told not to."""
 WRITTEN = st.sampled_from([*WORDS, " ", "\u2122"]).flatmap(
     lambda word: st.sampled_from([word, word.upper(), word.translate(ODD), word.title().translate(ODD)])
 )
