@@ -2,7 +2,7 @@
 
 Each defect is served in the place of the reference service and judged in the quick profile, one after the other; its
 check must find it, be named first, and nothing else may be red but what the defect declares. Healthy runs in between
-must be READY. `--quick` judges in the smoke profile with the defect's own check. Exit 1 if there is a miss or a stray.
+must be READY. `--quick` judges on the evidence of the defect's own check only. Exit 1 if there is a miss or a stray.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ EVERY = 20
 def main() -> int:
     """Judge all, print the table, and return 1 if the target is missed."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="the smoke profile and the defect's own check")
+    parser.add_argument("--quick", action="store_true", help="the evidence of the defect's own check only")
     parser.add_argument("--json", type=Path, help="also write the table here")
     parser.add_argument("names", nargs="*", help="these defects only (all)")
     options = parser.parse_args()

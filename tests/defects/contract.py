@@ -59,7 +59,7 @@ def the_scaler_is_left_out(components: Components) -> Components:
     return replace(components, predictor=Unscaled(), readiness=loaded)
 
 
-@defect("contract.golden", also={"fuzz.deterministic"})
+@defect("contract.golden", also={"fuzz.deterministic"}, after="identity.version_agrees")
 def a_request_switches_the_model_of_all(components: Components) -> Components:
     """One shared `self.model`, switched for whoever names a version, though refused. Python ML deployment guide."""
 

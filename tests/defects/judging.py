@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from pytest_mlready.catalogue import checks
+from pytest_mlready.checklist import plan
 from pytest_mlready.schedule import SCHEDULE
+from pytest_mlready.settings import load
 from tests.defects.planting import BREAST_CANCER, Defect, RunDirectory
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -95,7 +97,7 @@ def judge(
     workers: int | None = None,
     run: Execute | None = None,
 ) -> Judged:
-    """Run the checklist in a directory of its own; `smoke` makes the defect's own check beside it and shortens load.
+    """Run the checklist in a directory of its own; `smoke` makes the checks on the defect's evidence and shortens load.
 
     `checks_made` are the only ones that are made, if any are given; `workers` is how many a rollback drill has; `run`
     is how pytest is run, if not by `executed`.
@@ -113,10 +115,10 @@ def judge(
     (directory / "conftest.py").write_text(shortened(defect) if profile == "smoke" else "")
     if defect is not None:
         defect.made("run", RunDirectory(directory))
-    nodes = [str(toml)]
-    if defect is not None and profile == "smoke" and defect.check not in CLOSING:
-        nodes = [f"{toml}::{check}" for check in FAMILY] if drilled(defect) else [*nodes, f"{toml}::{defect.check}"]
-    nodes = [f"{toml}::{check}" for check in checks_made] or nodes
+    made = checks_made
+    if not made and profile == "smoke" and defect is not None and defect.check not in CLOSING:
+        made = FAMILY if drilled(defect) else sharing((defect.check, *filter(None, [defect.after])), toml)
+    nodes = [f"{toml}::{check}" for check in made] or [str(toml)]
     began = time.monotonic()
     options = ["-p", "pytest_mlready.plugin", "-p", "no:cacheprovider", "--mlready"]
     code = (run or executed)([*options, *nodes], directory, environment(), LONGEST_S)
@@ -135,6 +137,13 @@ def executed(arguments: Sequence[str], directory: Path, environment: Mapping[str
             command, cwd=directory, env=environment, stdout=output, stderr=errors, timeout=timeout_s, check=False
         )
     return done.returncode
+
+
+def sharing(made: Sequence[str], toml: Path) -> list[str]:
+    """The checks of the profile that can be made from the evidence of these, and they: nothing more is asked for."""
+    gathered = {one.name for check in made for one in checks()[check].evidence}
+    possible = plan(load(toml), "smoke", named=made).items
+    return [one.id for one in possible if {each.name for each in one.evidence} <= gathered]
 
 
 def drilled(defect: Defect | None) -> bool:

@@ -57,6 +57,7 @@ class Defect:
     Attributes:
         check: the check that must find it.
         also: further checks that the same fault may turn red; no other one may.
+        after: a check whose requests bring it out, where those of its own check do not.
         expected: the status of `check`.
         plant: the function that makes the faulty part.
         place: where the part sits, one of `PLACES`.
@@ -80,6 +81,7 @@ class Defect:
     golden: bool
     sealed: bool
     model: str = BREAST_CANCER
+    after: str | None = None
 
     def made(self, place: str, part: Any) -> Any:
         """The faulty part where the fault sits there, else the part as it is."""
@@ -110,6 +112,7 @@ def defect(
     golden: bool = True,
     sealed: bool = False,
     model: str = BREAST_CANCER,
+    after: str | None = None,
 ) -> Callable[[Plant], Plant]:
     """Declare a function as a planted defect; see `Defect` for the arguments.
 
@@ -126,8 +129,9 @@ def defect(
             raise ValueError(f"{name}: annotate the parameter as one of {', '.join(map(str, PLACES))}")
         place = PLACES[takes]
         DECLARED[name] = Defect(
-            name, check, frozenset(also), expected, plant, place, files, arguments, declares, golden, sealed, model
-        )
+            name, check, frozenset(also), expected, plant, place, files, arguments, declares, golden, sealed, model,
+            after,
+        )  # fmt: skip
         return plant
 
     return declare

@@ -1,4 +1,7 @@
-"""Each planted defect is found by its check, is named first, and turns nothing else red."""
+"""Each planted defect is found by its check, is named first, and turns nothing else red that the same evidence shows.
+
+Against the whole checklist they are held by `benchmarks/defect_matrix.py`.
+"""
 
 from __future__ import annotations
 
