@@ -23,6 +23,7 @@ from pytest_mlready.service.instance import Instance
 from pytest_mlready.service.launch import start, wait_ready
 from tests.defects.judging import ROOT, environment
 from tests.defects.planting import declared
+from tests.zoo.judging import searching
 
 MODEL = "breast-cancer"
 MODELS = ROOT / "models"
@@ -77,19 +78,6 @@ class Found:
         return asdict(self)
 
 
-def searching(*, cache: bool = False) -> list[Check]:
-    """The checks that are our fuzzing: bad and odd input, relations between answers, and the answers themselves.
-
-    What needs a drill is left out, and so are live routes and what the peer itself finds; so is
-    the cache, where the service has none.
-    """
-    apart = {"contract.blame", "contract.documented", "fuzz.schemathesis"}
-    apart |= set() if cache else {"contract.cache_truth"}
-    families = ("fuzz", "contract")
-    chosen = [one for one in checks().values() if one.family in families and one.id not in apart]
-    return [*chosen, checks()["identity.version_agrees"]]
-
-
 def ours(service: str, directory: Path, *, seed: int = 1) -> Found:
     """A run of `pytest --mlready` with the fuzzing checks only.
 
@@ -105,7 +93,7 @@ def ours(service: str, directory: Path, *, seed: int = 1) -> Found:
     command += [
         "--mlready",
         f"--mlready-seed={seed}",
-        *(f"mlready.toml::{one.id}" for one in searching(cache=_caches(service))),
+        *(f"mlready.toml::{one.id}" for one in searched(service)),
     ]
     done = subprocess.run(
         command, cwd=directory, env=environment(), capture_output=True, text=True, timeout=LONGEST_S, check=False
@@ -116,6 +104,11 @@ def ours(service: str, directory: Path, *, seed: int = 1) -> Found:
     red = {one["id"]: one["reason"] for one in json.loads(report.read_text())["checks"] if one["status"] == "fail"}
     times = json.loads((directory / "stopwatch.json").read_text())
     return Found(red, logged(directory / "mlready-report/instances/main/service.log"), **times)
+
+
+def searched(service: str) -> list[Check]:
+    """The checks that a run makes of a service: those of fuzzing, and of the cache where it has one."""
+    return [*searching(), *([checks()["contract.cache_truth"]] if _caches(service) else [])]
 
 
 def _checklist(service: str) -> str:

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from fuzz_clients import Found, searching
+from fuzz_clients import Found
 
 from tests.defects.judging import HEALTHY
+from tests.zoo.judging import searching
 
 LEAST_SHARE = 0.95
 MOST_REQUESTS = 1000
@@ -27,13 +28,14 @@ class Row:
     name: str
     defect: str
     group: str
+    check: str
     causes: frozenset[str]
     ours: Found
     peer: Found | None
 
     @property
     def found(self) -> bool:
-        """Whether the check that the defect was planted for failed."""
+        """Whether the check that the defect was planted for failed, or one of a sealed one's other `causes`."""
         return not self.causes.isdisjoint(self.ours.causes)
 
     @property
@@ -67,6 +69,7 @@ def totals_of(rows: Sequence[Row]) -> dict[str, Any]:
             for group in dict.fromkeys(row.group for row in sick)
             if (count := sum(row.group == group for row in sick))
         },
+        "found by the very check": sum(row.check in row.ours.causes for row in sick),
         "not found": [f"{row.name} ({row.defect})" for row in sick if not row.found],
         "search CPU s a detected defect": round(sum(one.search_cpu_s or 0 for one in own) / max(1, found), 2),
     }
@@ -120,6 +123,7 @@ def plain(row: Row) -> dict[str, Any]:
         "name": row.name,
         "defect": row.defect,
         "group": row.group,
+        "check": row.check,
         "causes": sorted(row.causes),
         "found": row.found,
     }

@@ -122,23 +122,32 @@ def script_of(directory: Path, check: str) -> Path | None:
 
 
 def edits_shown(script: Path, faults: Sequence[int]) -> int | None:
-    """By how many values the rows that show the fault differ from sample rows, where that is fewest; None: no fault.
+    """By how many values the rows that show the fault differ from sample rows, where that is fewest; None: no rows do.
 
-    Of a relation with several requests the largest counts. A batch is as its rows are, of which it has one for each
-    single row that it is compared with.
+    Of a relation with several requests, and of a batch's rows, the largest counts.
     """
     plan = json.loads((script.parent / "replay.json").read_text())
-    shown = [max(_edits(script.parent, plan["requests"][at]) for at in plan["expects"][one]["of"]) for one in faults]
+    shown: list[int] = []
+    for one in faults:
+        edits = [_edits(script.parent, plan["requests"][at]) for at in plan["expects"][one]["of"]]
+        told = [each for each in edits if each is not None]
+        shown += [max(told)] if told else []
     return min(shown, default=None)
 
 
-def _edits(directory: Path, request: Mapping[str, Any]) -> int:
+def _edits(directory: Path, request: Mapping[str, Any]) -> int | None:
+    """Of a request: None if it has no body, or one that holds no rows."""
     body = (directory / request["body"]).read_bytes() if request["body"] else b""
-    with contextlib.suppress(ValueError, KeyError, TypeError):
-        held = json.loads(_unframed(request, body))["features"]
-        row = [held[name] for name in _columns()] if isinstance(held, dict) else held
-        return min(len([a for a, b in zip_longest(row, sample) if a != b]) for sample in _samples())
-    return 0
+    with contextlib.suppress(ValueError, KeyError, TypeError, EOFError, OSError):
+        held = json.loads(_unframed(request, body))
+        rows = held["instances"] if "instances" in held else [held["features"]]
+        return max(map(_edits_of, rows))
+    return None
+
+
+def _edits_of(held: Any) -> int:
+    row = [held[name] for name in _columns()] if isinstance(held, dict) else held
+    return min(len([a for a, b in zip_longest(row, sample) if a != b]) for sample in _samples())
 
 
 def _unframed(request: Mapping[str, Any], body: bytes) -> bytes:

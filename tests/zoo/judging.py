@@ -1,11 +1,11 @@
-"""Gather all that the fuzz family asks for, in process, and judge it."""
+"""Gather all that fuzzing asks for, in process, and judge it."""
 
 from __future__ import annotations
 
 import importlib
 import random
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -23,8 +23,6 @@ from tests.zoo.kept import Kept
 ROOT = Path(__file__).resolve().parents[2]
 ROWS = range(20, 61)
 """So many sample rows, which is how many people give."""
-GATHERED = ("bad_requests",)
-"""What no check of the family judges, but stands between the others in a real run."""
 
 
 @contextmanager
@@ -63,15 +61,15 @@ def drawn(context: Context, seed: int) -> Context:
 
 
 def judged(context: Context, known: Mapping[str, Any] | None = None) -> dict[str, Finding]:
-    """Every check of the fuzz family over evidence gathered now, but for what is `known` already."""
-    asked = [one for one in fuzz_checks() if one.unmet(context.settings) is None]
-    evidence: dict[str, Any] = {"settings": context.settings, **gathered(context, known or {})}
+    """Every check that fuzzing makes, over evidence gathered now, but for what is `known` already."""
+    asked = [one for one in searching() if one.unmet(context.settings) is None]
+    evidence: dict[str, Any] = {"settings": context.settings, **gathered(context, asked, known or {})}
     return {one.id: one.judge({name: evidence[name] for name in one.arguments}) for one in asked}
 
 
-def gathered(context: Context, known: Mapping[str, Any]) -> dict[str, Any]:
+def gathered(context: Context, asked: Sequence[Check], known: Mapping[str, Any]) -> dict[str, Any]:
     """The evidence by name, in the order of a run."""
-    needed = {one.name for check in fuzz_checks() for one in check.evidence} | set(GATHERED)
+    needed = {one.name for check in asked for one in check.evidence}
     return {
         name: known[name] if name in known else gather(context, name) for name in SCHEDULE.evidence if name in needed
     }
@@ -88,9 +86,14 @@ def gather(context: Context, name: str) -> Any:
     return importlib.import_module(f"pytest_mlready.evidence.{name}").gather(replace(context, budget_s=budget_s))
 
 
-def fuzz_checks() -> list[Check]:
-    """The family that is judged."""
-    return [one for one in checks().values() if one.family == "fuzz" and one.id != "fuzz.schemathesis"]
+def searching() -> list[Check]:
+    """The checks that fuzzing makes: bad and odd input, relations between answers, and the answers themselves.
+
+    What needs a drill or a cache is left out, and so are live routes, and what Schemathesis finds.
+    """
+    apart = {"contract.blame", "contract.documented", "contract.cache_truth", "fuzz.schemathesis"}
+    chosen = [one for one in checks().values() if one.family in {"fuzz", "contract"} and one.id not in apart]
+    return [*chosen, checks()["identity.version_agrees"]]
 
 
 def answers_still(target: Target, context: Context) -> bool:
