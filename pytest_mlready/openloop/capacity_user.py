@@ -49,12 +49,20 @@ class CapacityUser(OpenLoopUser):
         """The reverse of `packed`."""
         return msgspec.json.decode(plain, type=Sweep)
 
-    def conclude(self, results: Sequence[Sweep]) -> Verdict:
-        """Keep the result if `--result` says where, and judge it."""
-        (sweep,), directory = results, self.directory()
+    def merged(self, results: Sequence[Sweep]) -> Sweep:
+        """The one search that was made."""
+        (sweep,) = results
+        return sweep
+
+    def keep(self, result: Sweep) -> None:
+        """Write the search where `--result` says, if it does. Raises OSError."""
+        directory = self.directory()
         if directory is not None:
-            write_sweep(sweep, directory)
-        return capacity_verdict(sweep, self.options.rate)
+            write_sweep(result, directory)
+
+    def judged(self, result: Sweep) -> Verdict:
+        """Whether the service has capacity for `--rate`."""
+        return capacity_verdict(result, self.options.rate)
 
     @property
     def longest_s(self) -> float:

@@ -50,7 +50,12 @@ def add_options(parser: Any, **_: Any) -> None:
         default=0.0,
         help="stall that a pass must exclude (default: what fits)",
     )
-    group.add_argument("--result", default="", help="directory for the result documents, one below it a scenario")
+    group.add_argument(
+        "--result",
+        type=_checked(_directory),
+        default="",
+        help="directory for the result documents, one below it a scenario",
+    )
     if _forks_workers():
         port = free_port()
         parser.set_defaults(master_port=port, master_bind_port=port, master_bind_host="127.0.0.1")
@@ -128,6 +133,18 @@ def _trace(text: str) -> str:
 
 def _rates(text: str) -> str:
     shapes.rate_list(text)
+    return text
+
+
+def _directory(text: str) -> str:
+    """A directory that can be written to, or made: after the load it would be too late. Raises OSError."""
+    there = Path(text)
+    while text and not there.exists():
+        there = there.parent
+    if not there.is_dir():
+        raise NotADirectoryError(f"{there} is not a directory")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise PermissionError(f"{there} cannot be written to")
     return text
 
 

@@ -96,12 +96,19 @@ class OpenLoopUser(User):
         """The reverse of `packed`."""
         return document.unpacked(plain, arrays)
 
-    def conclude(self, results: Sequence[Any]) -> Verdict:
-        """Put the results of all processes together, keep them if `--result` says where, and judge them."""
-        run, directory = merged(results), self.directory()
+    def merged(self, results: Sequence[Any]) -> Any:
+        """The results of all processes put together: one or more, all of them if nothing went wrong."""
+        return merged(results)
+
+    def keep(self, result: Any) -> None:
+        """Write the whole result where `--result` says, if it does. Raises OSError."""
+        directory = self.directory()
         if directory is not None:
-            document.write(run, directory)
-        return verdict(run, self.plan(), objective(self.options))
+            document.write(result, directory)
+
+    def judged(self, result: Any) -> Verdict:
+        """The verdict on the whole result."""
+        return verdict(result, self.plan(), objective(self.options))
 
     def directory(self) -> Path | None:
         """Where the scenario's documents go, if anywhere."""
