@@ -53,8 +53,9 @@ def drive(plan: Plan, report: Report | None = None, progress: Progress | None = 
     """
     origins = [Origin.of(url) for url in plan.urls]
     executor = Executor(lambda: Connections(origins, plan.timeout_s, plan.max_body), plan.pool, plan.backlog)
-    # Made before the warm-up: a long schedule takes seconds, in which a server may close what was opened.
-    traffic = _Traffic(plan, schedule(plan), report)
+    # Made before the warm-up: a long schedule takes seconds, in which a server may close what was opened. Of a worker
+    # that says nothing for four of them Locust thinks that it is lost.
+    traffic = _Traffic(plan, schedule(plan, _let_others_run), report)
     try:
         _Traffic(plan, warmup(plan), None).run(executor)
         executor.most_in_flight = 0
@@ -64,6 +65,10 @@ def drive(plan: Plan, report: Report | None = None, progress: Progress | None = 
     finally:
         executor.close()
         gc.unfreeze()
+
+
+def _let_others_run() -> None:
+    gevent.sleep(0.001)  # not 0, which may leave timers and sockets waiting
 
 
 def _measured(plan: Plan, traffic: _Traffic, executor: Executor[Connections], progress: Progress | None) -> LoadRun:

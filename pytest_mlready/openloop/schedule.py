@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -27,12 +27,12 @@ class Schedule:
         return len(self.due_s)
 
 
-def schedule(plan: Plan) -> Schedule:
+def schedule(plan: Plan, pause: Callable[[], object] = lambda: None) -> Schedule:
     """This process's share of the plan's schedule.
 
     Every process computes the whole schedule from the one seed and keeps its own arrivals, so that the union over
     the shares is the schedule a single process would send. It does so block by block: what all of many processes send
-    need not fit into the memory of one.
+    need not fit into the memory of one. `pause` is called after each block.
     """
     if plan.trace:
         return _shared(plan, np.array(plan.trace), plan.stage_classes, stream=2)
@@ -44,6 +44,7 @@ def schedule(plan: Plan) -> Schedule:
         due = due_times(plan.stages, plan.arrivals, rng, (begin, min(begin + BLOCK, total)))
         parts.append(_shared(plan, due, plan.stage_classes, stream=2, block=block, before=before))
         before += len(due)
+        pause()
     joined = {one.name: np.concatenate([getattr(part, one.name) for part in parts]) for one in fields(Schedule)}
     return Schedule(**joined)
 

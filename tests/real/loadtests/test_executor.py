@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,34 @@ from pytest_mlready.measure.generator import starved
 from pytest_mlready.openloop.plan import Kind, Plan, Request
 from pytest_mlready.openloop.process import run
 from pytest_mlready.records import LoadRun
-from tests.real.loadtests.conftest import Server
+from tests.real.loadtests.conftest import ROOT, Server, environment
+
+TICKING = """
+import gevent
+from pytest_mlready.openloop import drive, schedule
+from pytest_mlready.openloop.plan import Kind, Plan, Request
+
+ticks, made = [], schedule.schedule
+
+def tick():
+    while True:
+        gevent.sleep(0.001)
+        ticks.append(1)
+
+def counted(*arguments):
+    before = len(ticks)
+    try:
+        return made(*arguments)
+    finally:
+        print(len(ticks) - before)
+
+schedule.BLOCK, drive.schedule = 10_000, counted
+gevent.spawn(tick)
+kinds = (Kind("p", 1, (Request("GET", "/"),)),)
+run = drive.drive(Plan("http://127.0.0.1:9", "s", ((1e6, 0.1),), kinds, "-", share=(0, 100_000), warmup_s=0))
+assert run.classes[0].failures
+"""
+# Whoever else is in the loop, such as Locust's heartbeat, counts its turns while ten blocks are computed.
 
 GET = (Kind("health", 1, (Request("GET", "/health/live"),)),)
 
@@ -136,3 +164,11 @@ def test_arrivals_at_the_wire_follow_the_schedule(server: Server, tmp_path: Path
     gaps = np.diff(np.sort(run(replace(plan, arrivals="constant")).series["sent_s"]))
     assert gaps.mean() == pytest.approx(0.01, rel=0.05)
     assert np.median(np.abs(gaps - 0.01)) < 0.003
+
+
+def test_while_a_long_schedule_is_computed_others_have_their_turns(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", TICKING], capture_output=True, text=True, cwd=ROOT, env=environment(tmp_path), timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) >= 9

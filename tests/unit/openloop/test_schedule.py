@@ -181,3 +181,16 @@ def test_rate_is_the_mean_over_the_duration(changes: dict[str, object], rate: fl
 def test_a_plan_that_cannot_be_run_is_refused(changes: dict[str, object], word: str) -> None:
     with pytest.raises(ValueError, match=word):
         plan_of(**changes)
+
+
+def test_a_long_schedule_pauses_after_each_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "BLOCK", 300)
+    pauses: list[int] = []
+    whole = schedule(plan_of(), lambda: pauses.append(1))
+    assert len(pauses) == 7
+    assert np.array_equal(whole.due_s, schedule(plan_of()).due_s)
+
+
+def test_the_longest_run_has_time_to_compute_its_schedule() -> None:
+    short, long = plan_of(), plan_of(stages=((1_000_000.0, 20.0),))
+    assert long.longest_s - short.longest_s == pytest.approx(20.0, rel=0.01)
