@@ -17,7 +17,7 @@ from pytest_mlready.openloop.document import read
 from pytest_mlready.service.launch import free_port
 from tests.real.loadtests.conftest import ROOT, Server, environment
 
-EASY = ("--slo-p99-ms", "60000", "--slo-error-rate", "0.1", "--rate", "100", "--duration", "5", "--result", "result")
+EASY = ("--slo-p99-ms", "60000", "--slo-error-rate", "0.1", "--rate", "100", "--duration", "3", "--result", "result")
 
 
 class Page:
