@@ -34,7 +34,7 @@ def gather(context: Context) -> Sweep:
 
     with tempfile.TemporaryDirectory(prefix="mlready-load-") as output:
         plan = Plan(
-            url=context.target.url,
+            url=context.target.origin,
             scenario="capacity",
             stages=((latency.headroom * latency.rate, 1.0),),
             classes=(predicts(context.target, context.rows),),

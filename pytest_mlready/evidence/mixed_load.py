@@ -91,7 +91,7 @@ def _driven(context: Context, size: int, light: float, heavy: float) -> LoadRun:
 
     with tempfile.TemporaryDirectory(prefix="mlready-load-") as output:
         plan = Plan(
-            url=context.target.url,
+            url=context.target.origin,
             scenario="mixed",
             stages=tuple(abba.sequence(alone, beside, PAIRS)),
             stage_classes=tuple(abba.sequence(("single",), ("single", "batch"), PAIRS)),

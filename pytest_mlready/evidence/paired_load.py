@@ -52,12 +52,12 @@ def gather(context: Context) -> LoadRun:
         tempfile.TemporaryDirectory(prefix="mlready-load-") as output,
     ):
         plan = Plan(
-            url=head.url,
+            url=head.origin,
             scenario="paired",
             stages=2 * pairs * ((latency.rate, duration_s / (2 * pairs)),),
             stage_classes=tuple(abba.sequence(("base",), ("head",), pairs)),
             classes=(
-                replace(predicts(base, context.rows), name="base", url=base.url),
+                replace(predicts(base, context.rows), name="base", url=base.origin),
                 replace(predicts(head, context.rows), name="head"),
             ),
             output=output,

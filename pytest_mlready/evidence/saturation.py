@@ -45,7 +45,7 @@ def gather(context: Context) -> Saturation:
         ThreadPoolExecutor(1 + ASKING * len(roles)) as threads,
     ):
         plan = Plan(
-            url=context.target.url,
+            url=context.target.origin,
             scenario="saturation",
             stages=((RATE, duration_s),),
             classes=(predicts(context.target, context.rows),),

@@ -69,7 +69,7 @@ def drive(
     """
     with tempfile.TemporaryDirectory(prefix="mlready-load-") as output:
         plan = Plan(
-            url=target.url,
+            url=target.origin,
             scenario="steady",
             stages=((rate, duration_s),),
             classes=(predicts(target, rows),),

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -79,6 +80,8 @@ class Plan:
         for url in self.urls:
             if not url.startswith(("http://", "https://")):
                 raise ValueError(f"url must begin with http:// or https://, not {url!r}")
+            if origin_and_prefix(url)[1]:
+                raise ValueError(f"url must be an origin, {url!r} has a path: it belongs into those of the requests")
         self._check_arrivals()
         self._check_stage_classes()
         if not self.classes or any(not kind.requests or kind.weight <= 0 for kind in self.classes):
@@ -150,6 +153,12 @@ class Plan:
 def ramp(stage: Stage) -> tuple[float, float, float]:
     """(rate at its begin, rate at its end, seconds) of a stage in either spelling."""
     return stage[0], stage[-2], stage[-1]
+
+
+def origin_and_prefix(url: str) -> tuple[str, str]:
+    """`url` without its path, and the path, to which those of the service's routes are appended ("" or "/models/a")."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}", parts.path.rstrip("/")
 
 
 def ascending(times: Sequence[float]) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -14,7 +15,7 @@ from pytest_mlready.openloop import document, shapes
 from pytest_mlready.openloop.drive import Report, drive
 from pytest_mlready.openloop.merge import merged
 from pytest_mlready.openloop.options import DEFAULT_HOST, objective
-from pytest_mlready.openloop.plan import Kind, Plan, Request, Stage
+from pytest_mlready.openloop.plan import Kind, Plan, Request, Stage, origin_and_prefix
 from pytest_mlready.openloop.session import session_of
 from pytest_mlready.openloop.stages import Verdict, verdict
 from pytest_mlready.openloop.trace import read_trace
@@ -70,11 +71,12 @@ class OpenLoopUser(User):
         if objection := self.objection(self.options):
             raise ValueError(objection)
         options, stages = self.options, self.stages()
+        origin, prefix = origin_and_prefix(self.environment.host or self.host or DEFAULT_HOST)
         return Plan(
-            url=self.environment.host or self.host or DEFAULT_HOST,
+            url=origin,
             scenario=type(self).__name__.lower(),
             stages=stages,
-            classes=self.kinds(),
+            classes=tuple(one if one.url else _below(prefix, one) for one in self.kinds()),
             output=options.result,
             arrivals=options.arrivals if stages else "trace",
             seed=options.load_seed,
@@ -129,6 +131,11 @@ class OpenLoopUser(User):
     def scenario(self) -> None:
         """Called by Locust, once."""
         session_of(self.environment).perform(self)
+
+
+def _below(prefix: str, kind: Kind) -> Kind:
+    """The same requests to routes below the host's path."""
+    return replace(kind, requests=tuple(replace(one, path=prefix + one.path) for one in kind.requests))
 
 
 def json_request(path: str, payload: Any, headers: Sequence[tuple[str, str]] = ()) -> Request:

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from pytest_mlready.protocols.detect import detect
 from pytest_mlready.protocols.json_mapping import JsonMapping
@@ -68,6 +69,12 @@ class Target:
     ready_after_s: float = 0.0
     ca_file: str | None = None
     verify: bool = True
+
+    @property
+    def origin(self) -> str:
+        """Its URL without a path prefix."""
+        parts = urlsplit(self.url)
+        return f"{parts.scheme}://{parts.netloc}"
 
     @cached_property
     def turns(self) -> Turns:

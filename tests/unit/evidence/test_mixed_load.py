@@ -37,12 +37,22 @@ class Small(Stub):
         return super().answer(method, path, body)
 
 
+@dataclass
+class Below(Small):
+    """Its routes lie below /models/a."""
+
+    def answer(self, method: str, path: str, body: bytes) -> tuple[int, object]:
+        below = path.startswith("/models/a/")
+        return super().answer(method, path.removeprefix("/models/a"), body) if below else (404, {})
+
+
 def gathered(
     monkeypatch: pytest.MonkeyPatch,
     stub: Stub,
     contract: Mapping[str, int] | None = None,
     mapping: JsonMapping = BATCHED,
     p99_ms: float = 250,
+    prefix: str = "",
 ) -> tuple[MixedLoad, Plan | None]:
     """The record, and the plan that would have been driven."""
     plans: list[Plan] = []
@@ -54,7 +64,8 @@ def gathered(
     monkeypatch.setattr(mixed_load, "driven", driven)
     declared = settings(contract=contract or {}, latency={"rate": 120, "p99_ms": p99_ms})
     with serving(stub, mapping) as context:
-        made = mixed_load.gather(replace(context, settings=declared, budget_s=30.0))
+        target = replace(context.target, url=context.target.url + prefix)
+        made = mixed_load.gather(replace(context, target=target, settings=declared, budget_s=30.0))
     return made, plans[0] if plans else None
 
 
@@ -74,6 +85,17 @@ def test_the_largest_batch_that_is_taken_is_sent(
 ) -> None:
     made, plan = gathered(monkeypatch, stub, contract)
     assert (made.rows, rows_in(plan)) == (rows, rows)
+
+
+def test_a_service_below_a_path_gets_its_load_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    made, plan = gathered(monkeypatch, Below(), {"max_batch_rows": 10}, prefix="/models/a")
+    assert plan is not None
+    assert made.rows == 10
+    assert plan.url.count("/") == 2
+    assert {one.path for kind in plan.classes for one in kind.requests} == {
+        "/models/a/predict",
+        "/models/a/predict/batch",
+    }
 
 
 def test_a_batch_that_takes_long_has_fewer_rows(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -171,6 +171,8 @@ def test_rate_is_the_mean_over_the_duration(changes: dict[str, object], rate: fl
         ({**TRACE, "trace": (0.0, 0.0)}, "more than that one"),
         ({"classes": ()}, "classes"),
         ({"classes": (Kind("a", 1, (Request("GET", "/"),), url="h:2"),)}, "http://"),
+        ({"url": "http://h:1/models/a"}, "must be an origin"),
+        ({"classes": (Kind("a", 1, (Request("GET", "/"),), url="http://h:2/a"),)}, "must be an origin"),
         ({"stage_classes": (("a",), ("b",))}, "for 1 stages"),
         ({"stage_classes": (("c",),)}, "stage_classes must name some of"),
         ({"stage_classes": ((),)}, "stage_classes must name some of"),
