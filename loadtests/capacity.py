@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pytest_mlready.openloop.capacity_user import CapacityUser, Kind, json_request
+from pytest_mlready.openloop.capacity_user import CapacityUser, Kind
 
 
 class Capacity(CapacityUser):
@@ -14,4 +14,4 @@ class Capacity(CapacityUser):
 
     def kinds(self) -> tuple[Kind, ...]:
         """One class of requests: each row, in random order."""
-        return (Kind("predict", 1, tuple(json_request("/predict", {"features": row}) for row in self.rows())),)
+        return (Kind("predict", 1, tuple(map(self.predict_request, self.rows()))),)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pytest_mlready.openloop.user import Kind, OpenLoopUser, Request, json_request
+from pytest_mlready.openloop.user import Kind, OpenLoopUser, Request
 
 
 class Mixed(OpenLoopUser):
@@ -13,14 +13,19 @@ class Mixed(OpenLoopUser):
     rows_file = Path(__file__).with_name("rows.csv")
 
     def kinds(self) -> tuple[Kind, ...]:
-        """Five classes: `user` goes through the A/B experiment, `invalid` is right only if it is refused."""
-        rows = self.rows()
-        broken: tuple[dict[str, object], ...] = ({"features": rows[0][:-1]}, {"features": "text"}, {})
-        users = ({"features": row, "user_id": f"user-{number}"} for number, row in enumerate(rows))
-        return (
-            Kind("predict", 60, tuple(json_request("/predict", {"features": row}) for row in rows)),
-            Kind("user", 20, tuple(json_request("/predict", one) for one in users)),
-            Kind("batch", 5, (json_request("/predict/batch", {"instances": rows}),)),
-            Kind("health", 10, (Request("GET", "/health/live"),)),
-            Kind("invalid", 5, tuple(json_request("/predict", one) for one in broken), expected=(4,)),
-        )
+        """Five classes: `user` goes through the A/B experiment, `invalid` is right only if it is refused.
+
+        Of a service that `--mlready-toml` describes, those that it declares.
+        """
+        layout, rows = self.layout, self.rows()
+        kinds = [Kind("predict", 60, tuple(map(self.predict_request, rows)))]
+        if layout.id_field is not None:
+            users = ({layout.id_field: f"user-{number}"} for number in range(len(rows)))
+            kinds.append(Kind("user", 20, tuple(map(self.predict_request, rows, users))))
+        if layout.mapping.batch_route is not None:
+            kinds.append(Kind("batch", 5, (self.batch_request(rows),)))
+        if layout.health is not None:
+            kinds.append(Kind("health", 10, (Request("GET", layout.health),)))
+        short = dict(list(rows[0].items())[:-1])
+        broken = (layout.mapping.encode_row(short), layout.mapping.encode_body("text"), b"{}")
+        return (*kinds, Kind("invalid", 5, tuple(map(self.post, broken)), expected=(4,)))

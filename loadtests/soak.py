@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pytest_mlready.openloop.user import Kind, OpenLoopUser, Stage, json_request, shapes
+from pytest_mlready.openloop.user import Kind, OpenLoopUser, Stage, shapes
 
 
 class Soak(OpenLoopUser):
@@ -18,4 +18,4 @@ class Soak(OpenLoopUser):
 
     def kinds(self) -> tuple[Kind, ...]:
         """One class of requests: each row, in random order."""
-        return (Kind("predict", 1, tuple(json_request("/predict", {"features": row}) for row in self.rows())),)
+        return (Kind("predict", 1, tuple(map(self.predict_request, self.rows()))),)

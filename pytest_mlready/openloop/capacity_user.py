@@ -13,10 +13,10 @@ from pytest_mlready.openloop.search_plan import SearchPlan
 from pytest_mlready.openloop.searching import search
 from pytest_mlready.openloop.stages import Verdict
 from pytest_mlready.openloop.sweep_document import write_sweep
-from pytest_mlready.openloop.user import Kind, OpenLoopUser, Request, json_request
+from pytest_mlready.openloop.user import Kind, OpenLoopUser, Request
 from pytest_mlready.records import Sweep
 
-__all__ = ["CapacityUser", "Kind", "Request", "json_request"]
+__all__ = ["CapacityUser", "Kind", "Request"]
 
 
 class CapacityUser(OpenLoopUser):

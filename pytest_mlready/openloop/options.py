@@ -14,6 +14,7 @@ from typing import Any
 from locust import events
 
 from pytest_mlready.openloop import shapes
+from pytest_mlready.openloop.layout import header, read_layout
 from pytest_mlready.openloop.objective import Objective
 from pytest_mlready.openloop.trace import read_trace
 
@@ -23,7 +24,7 @@ DEFAULT_HOST = "http://127.0.0.1:8000"
 def add_options(parser: Any, **_: Any) -> None:
     """Called by Locust before it reads its command line. A wrong value ends it with one line that names the option.
 
-    Values are plain numbers and texts: Locust's web page and its workers pass on no others.
+    Values are plain numbers and texts, or lists of them: Locust's web page and its workers pass on no others.
     """
     group = parser.add_argument_group("Open-loop load")
     _add_shapes(group)
@@ -33,7 +34,7 @@ def add_options(parser: Any, **_: Any) -> None:
         default=0,
         help="seed of the schedule (default: 0)",
     )
-    group.add_argument("--rows", default="", help="CSV file of input rows with a header (default: the scenario's own)")
+    _add_service(group)
     group.add_argument(
         "--pool", type=_checked(shapes.whole), default=1024, help="most requests in flight a process (default: 1024)"
     )
@@ -59,6 +60,29 @@ def add_options(parser: Any, **_: Any) -> None:
     if _forks_workers():
         port = free_port()
         parser.set_defaults(master_port=port, master_bind_port=port, master_bind_host="127.0.0.1")
+
+
+def _add_service(group: Any) -> None:
+    group.add_argument(
+        "--rows",
+        default="",
+        help="CSV file of input rows with a header (default: that of --mlready-toml, or the scenario's own)",
+    )
+    group.add_argument(
+        "--mlready-toml",
+        type=_checked(_layout),
+        default="",
+        help="file such as mlready.toml whose [service] says how its bodies are laid out, under json, and its headers "
+        "(default: as the reference service)",
+    )
+    group.add_argument(
+        "--header",
+        action="append",
+        type=_checked(_header),
+        default=[],
+        env_var="LOCUST_HEADER",
+        help="such as 'Authorization: Bearer ...', for every request; may be repeated",
+    )
 
 
 def _add_shapes(group: Any) -> None:
@@ -128,6 +152,17 @@ def _checked(parse: Callable[[str], Any]) -> Callable[[str], Any]:
 def _trace(text: str) -> str:
     if text:
         read_trace(Path(text))
+    return text
+
+
+def _layout(text: str) -> str:
+    if text:
+        read_layout(Path(text))
+    return text
+
+
+def _header(text: str) -> str:
+    header(text)
     return text
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import csv
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -13,14 +13,16 @@ from locust import User, constant, task
 
 from pytest_mlready.openloop import document, shapes
 from pytest_mlready.openloop.drive import Report, drive
+from pytest_mlready.openloop.layout import REFERENCE, Headers, Layout, header, read_layout, with_headers
 from pytest_mlready.openloop.merge import merged
 from pytest_mlready.openloop.options import DEFAULT_HOST, objective
 from pytest_mlready.openloop.plan import Kind, Plan, Request, Stage, origin_and_prefix
 from pytest_mlready.openloop.session import session_of
 from pytest_mlready.openloop.stages import Verdict, verdict
 from pytest_mlready.openloop.trace import read_trace
+from pytest_mlready.protocols.json_mapping import Cell, Row
 
-__all__ = ["Kind", "OpenLoopUser", "Request", "Stage", "json_request", "shapes"]
+__all__ = ["Kind", "OpenLoopUser", "Request", "Stage", "shapes"]
 
 
 class OpenLoopUser(User):
@@ -51,12 +53,32 @@ class OpenLoopUser(User):
         options = self.options
         return () if options.trace else shapes.steady(options.rate, options.rate_to, options.duration)
 
-    def rows(self) -> list[list[float]]:
-        """Rows of numbers from `--rows` or `rows_file`, without the header."""
-        path = Path(self.options.rows or self.rows_file or "")
+    def rows(self) -> list[dict[str, Cell]]:
+        """Rows from `--rows`, `--mlready-toml` or `rows_file` by the names in its header: numbers, and texts beside.
+
+        Raises ValueError where a line has more columns than the header, or fewer.
+        """
+        path = Path(self.options.rows or self.layout.rows or self.rows_file or "")
         with path.open(newline="") as file:
-            _header, *rows = csv.reader(file)
-        return [[float(value) for value in row] for row in rows]
+            names, *lines = csv.reader(file)
+        if any(len(line) != len(names) for line in lines):
+            raise ValueError(f"{path}: every line must have {len(names)} columns, as its header has")
+        sent = [name for name in names if name not in self.layout.not_sent]
+        return [{name: _cell(dict(zip(names, line, strict=True))[name]) for name in sent} for line in lines]
+
+    def predict_request(self, row: Row, extra: Mapping[str, object] | None = None) -> Request:
+        """Asks for the prediction of one row; `extra` are further fields of its body."""
+        return self.post(self.layout.mapping.encode_row(row, extra))
+
+    def batch_request(self, rows: Sequence[Row]) -> Request:
+        """Asks for the predictions of several rows. Raises ValueError where the service takes one at a time."""
+        mapping = self.layout.mapping
+        return self.post(mapping.encode_batch(rows), mapping.batch_route)
+
+    def post(self, body: bytes, path: str | None = None) -> Request:
+        """A POST of `body`, whatever is in it, to `path` or where single rows go."""
+        mapping = self.layout.mapping
+        return Request("POST", path or mapping.predict_path, mapping.request_headers, body)
 
     @classmethod
     def objection(cls, options: Any) -> str:
@@ -72,11 +94,12 @@ class OpenLoopUser(User):
             raise ValueError(objection)
         options, stages = self.options, self.stages()
         origin, prefix = origin_and_prefix(self.environment.host or self.host or DEFAULT_HOST)
+        headers = with_headers(self.layout.headers, tuple(map(header, options.header)))
         return Plan(
             url=origin,
             scenario=type(self).__name__.lower(),
             stages=stages,
-            classes=tuple(one if one.url else _below(prefix, one) for one in self.kinds()),
+            classes=tuple(one if one.url else _addressed(one, prefix, headers) for one in self.kinds()),
             output=options.result,
             arrivals=options.arrivals if stages else "trace",
             seed=options.load_seed,
@@ -122,6 +145,11 @@ class OpenLoopUser(User):
         """The scenario takes no longer than this."""
         return self.plan().longest_s
 
+    @cached_property
+    def layout(self) -> Layout:
+        """How the service is spoken to: as `--mlready-toml` declares, or as the reference service."""
+        return read_layout(Path(self.options.mlready_toml)) if self.options.mlready_toml else REFERENCE
+
     @property
     def options(self) -> Any:
         """The command line (see `options.add_options`)."""
@@ -133,12 +161,16 @@ class OpenLoopUser(User):
         session_of(self.environment).perform(self)
 
 
-def _below(prefix: str, kind: Kind) -> Kind:
-    """The same requests to routes below the host's path."""
-    return replace(kind, requests=tuple(replace(one, path=prefix + one.path) for one in kind.requests))
+def _addressed(kind: Kind, prefix: str, headers: Headers) -> Kind:
+    """The same requests to routes below the host's path, with the headers that it demands."""
+    requests = (
+        replace(one, path=prefix + one.path, headers=with_headers(one.headers, headers)) for one in kind.requests
+    )
+    return replace(kind, requests=tuple(requests))
 
 
-def json_request(path: str, payload: Any, headers: Sequence[tuple[str, str]] = ()) -> Request:
-    """A POST of `payload` as JSON."""
-    body = json.dumps(payload, separators=(",", ":")).encode()
-    return Request("POST", path, (("Content-Type", "application/json"), *headers), body)
+def _cell(text: str) -> Cell:
+    try:
+        return float(text)
+    except ValueError:
+        return text or None
