@@ -81,7 +81,8 @@ class Session:
         self._done.clear()
 
     def cut(self, **_: Any) -> None:
-        """End what is being performed, and hand in what came of it."""
+        """End what is being performed, and hand in what came of it; nothing more of this run is begun."""
+        self._share = None
         gevent.killall(list(self._performing))
 
     def _perform(self, user: OpenLoopUser, name: str, share: Share) -> None:

@@ -60,11 +60,11 @@ class OpenLoopUser(User):
         """
         path = Path(self.options.rows or self.layout.rows or self.rows_file or "")
         with path.open(newline="") as file:
-            names, *lines = csv.reader(file)
+            names, *lines = filter(None, csv.reader(file))
         if any(len(line) != len(names) for line in lines):
             raise ValueError(f"{path}: every line must have {len(names)} columns, as its header has")
-        sent = [name for name in names if name not in self.layout.not_sent]
-        return [{name: _cell(dict(zip(names, line, strict=True))[name]) for name in sent} for line in lines]
+        sent = [at for at, name in enumerate(names) if name not in self.layout.not_sent]
+        return [{names[at]: _cell(line[at]) for at in sent} for line in lines]
 
     def predict_request(self, row: Row, extra: Mapping[str, object] | None = None) -> Request:
         """Asks for the prediction of one row; `extra` are further fields of its body."""
