@@ -7,8 +7,8 @@
 
 The service is `--host` (http://127.0.0.1:8000); `--mlready-toml FILE` says how another one lays out its bodies.
 `--rate`, `--duration`, `--stairs`, `--trace`, `--slo-p99-ms` and the rest stand under "Open-loop load" in `--help`. At
-the end stands one line for each scenario, and one for each stage of those that have several: PASS, FAIL or INCONCLUSIVE,
-and why. Exit code 0: all passed; 1: not so.
+the end stands one line for each scenario, and one for each stage of those that have several: PASS, FAIL or
+INCONCLUSIVE, and why. Exit code 0: all passed; 1: not so.
 
 Each file holds one scenario and works alone: `locust -f loadtests/steady.py`.
 """

@@ -67,7 +67,7 @@ def test_a_result_that_is_no_directory_is_refused_before_the_load(tmp_path: Path
 def test_what_was_cut_short_by_locust_does_not_pass(
     server: Server, tmp_path: Path, names: tuple[str, ...], processes: tuple[str, ...]
 ) -> None:
-    words = ("-f", str(ROOT / "loadtests"), *names, *ONCE, *processes, "--run-time", "3s", "--result", "result")
+    words = ("-f", str(ROOT / "loadtests"), *names, *ONCE, *processes, "--run-time", "6s", "--result", "result")
     code, output = locust(server("fast"), tmp_path, *words)
     assert code == 1, output
     for name in names:
