@@ -52,13 +52,15 @@ def profile(
         progress: is told how many rows are counted, and about how many there are.
 
     Raises:
-        DataError: cannot be read, or has columns of lists or bytes.
+        DataError: cannot be read, has columns of lists or bytes, lacks some of `beside`'s or has them of another kind.
     """
     source = source_of(data)
     names = chosen(source, columns, ignore, strict=like is None)
     share = (SAMPLE if like is None else SMALL_SAMPLE) / max(1, source.rows)
     if beside is not None:
         plan = beside.plan
+        if absent := [one.name for one in plan if one.name not in names]:
+            raise DataError(f"the profile has columns that these data lack, or leave out: {absent}")
     else:
         sampled = _each(source, jobs, _Sampling(names, share))
         sample = _joined(names, [one for some in sampled for one in some])

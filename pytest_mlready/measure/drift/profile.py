@@ -146,6 +146,9 @@ def profiled(
         thin: of every so many of those the sums are taken that tell how much correlations vary; see `pairs.steps`.
         first: the number of the part's first row.
         ties: whether to bound how often unlisted values occur, which needs each column sorted; for a reference.
+
+    Raises:
+        ProfileError: a column is of another kind than its plan.
     """
     taken, scored = slice(-first % every, None, every), paired(plan)
     together = scored if len(scored) > 1 else []
@@ -160,6 +163,8 @@ def _counted(
 ) -> Numbers | Levels:
     column = Counter({None: rows}) if column is None else column
     if isinstance(plan, LevelPlan):
+        if not isinstance(column, Counter) and np.isfinite(column).any():
+            raise ProfileError(f"column {plan.name!r} holds numbers, its profile levels: give them as texts")
         seen: LevelsSeen = column if isinstance(column, Counter) else Counter({None: len(column)})
         return _levels(plan, seen)
     values = as_numbers(column)

@@ -39,6 +39,27 @@ def test_rows_are_added_to_a_profile(tmp_path: Path) -> None:
 
 
 @mark.parametrize(
+    ("lines", "options", "says"),
+    [
+        (["x", "1", "2"], [], "has columns that these data lack, or leave out: ['level']"),
+        (["x,level", "1,a", "2,b"], ["--columns", "x"], "has columns that these data lack, or leave out: ['level']"),
+        (["x,level", "1,a", "2,b"], ["--ignore", "x"], "has columns that these data lack, or leave out: ['x']"),
+        (["x,level", "1,7", "2,8"], [], "column 'level' holds numbers, its profile levels"),
+        (["x,level", "y,a", "z,b"], [], "column 'x' has numbers in some rows and texts in others"),
+    ],
+)
+def test_rows_that_a_profile_does_not_fit_are_not_added(
+    lines: list[str], options: list[str], says: str, tmp_path: Path, capsys: CaptureFixture[str]
+) -> None:
+    first, then = str(tmp_path / "first.json"), tmp_path / "then.json"
+    assert main(["profile", written(tmp_path / "a.csv", ROWS), "-o", first]) == 0
+    (tmp_path / "b.csv").write_text("\n".join(lines))
+    assert main(["profile", str(tmp_path / "b.csv"), "-o", str(then), "--add", first, *options]) == 2
+    assert says in capsys.readouterr().err
+    assert not then.exists()
+
+
+@mark.parametrize(
     ("arguments", "says"),
     [
         (["none.csv", "-o", "p.json"], "none.csv: there is no such file"),
