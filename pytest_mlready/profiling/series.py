@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -13,7 +15,7 @@ from pytest_mlready.measure.drift.plan import Column, LevelsSeen
 
 
 class UnknownKindError(ValueError):
-    """Lists, records and bytes, which are neither numbers nor levels."""
+    """Lists, records and bytes, which are neither numbers nor levels, and numbers that are too large for 64 bits."""
 
 
 def of_array(array: NDArray[Any]) -> Column:
@@ -83,8 +85,11 @@ def _objects(values: list[Any]) -> Column:
         found = {value for value in seen if not _absent(value)}
     except (TypeError, ValueError):  # lists and arrays are not hashable, and have no single truth
         raise UnknownKindError("holds lists or other containers") from None
-    if all(isinstance(value, int | float) and not isinstance(value, bool) for value in found):
-        return np.array([np.nan if _absent(value) else value for value in values], dtype=np.float64)
+    if all(isinstance(value, Real | Decimal) and not isinstance(value, bool) for value in found):
+        try:
+            return np.array([np.nan if _absent(value) else value for value in values], dtype=np.float64)
+        except OverflowError:
+            raise UnknownKindError("holds numbers beyond 1e308") from None
     return _by_text(seen)
 
 

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import datetime
 import sys
+from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +92,13 @@ def test_a_column_that_is_chosen_and_lost_is_drift() -> None:
     assert [(alarm.column, alarm.test) for alarm in panel.alarms] == [("b", "schema")]
 
 
+@mark.parametrize("kind", [Decimal, Fraction, np.int64, np.float32])
+def test_numbers_that_are_objects_are_numbers(kind: Any) -> None:
+    values = np.random.default_rng(4).integers(0, 1000, ROWS)
+    objects = np.array([*map(kind, values.tolist()), None], dtype=object)
+    assert encode(profile({"x": objects})) == encode(profile({"x": np.array([*values, np.nan])}))
+
+
 @mark.parametrize(
     ("data", "says"),
     [
@@ -97,6 +106,7 @@ def test_a_column_that_is_chosen_and_lost_is_drift() -> None:
         (np.zeros((2, 2, 2)), "an array of 3 dimensions is no table"),
         ({"a": [1, 2], "b": [1]}, "columns must be sequences of one length"),
         ({"a": np.array([[1], [2, 3]], dtype=object)}, r"column 'a' holds lists.*ignore = \['a'\]"),
+        ({"a": np.array([10**400, 1], dtype=object)}, "column 'a' holds numbers beyond 1e308"),
         ({"a": np.array([b"x"], dtype="V1")}, "column 'a' holds "),
     ],
 )
