@@ -42,13 +42,16 @@ class _Levels(msgspec.Struct, tag="levels", tag_field="kind", frozen=True, forbi
     missing: int
 
 
-class _Pairs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class _Pairs(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """`names` are those of the columns, where they are not the first numbers of the profile's."""
+
     rows: int
     fourths: int
     sums: list[int]
     products: list[int]
     squares: list[int]
     cubes: list[int]
+    names: list[str] | None = None
 
 
 class _Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -81,7 +84,8 @@ def _document(profile: Profile, made_at: float | None) -> _Document:
     products, squares = (one[triangle].tolist() for one in (profile.pairs.products, profile.pairs.squares))
     cubes = profile.pairs.cubes.ravel().tolist()
     counted = profile.pairs.rows, profile.pairs.fourths
-    pairs = _Pairs(*counted, profile.pairs.sums.tolist(), products, squares, cubes)
+    names = None if profile.paired == _first_numbers(profile.plan) else list(profile.paired)
+    pairs = _Pairs(*counted, profile.pairs.sums.tolist(), products, squares, cubes, names)
     return _Document(VERSION, profile.rows, made_at, columns, pairs)
 
 
@@ -129,12 +133,16 @@ def _column(plan: ColumnPlan, counts: Numbers | Levels) -> _Numbers | _Levels:
 def _profile(plain: _Document) -> Profile:
     read = [_numbers(one) if isinstance(one, _Numbers) else _levels(one) for one in plain.columns]
     plan = tuple(one for one, _ in read)
-    size = len(paired(plan))
+    names = _first_numbers(plan) if plain.pairs.names is None else tuple(plain.pairs.names)
     if len({one.name for one in plan}) != len(plan):
         raise ValueError("two columns have one name")
-    if size > 1 and not len(plain.pairs.sums) == size:
-        raise ValueError(f"has sums of {len(plain.pairs.sums)} columns for {size} of numbers")
-    return Profile(plan, plain.rows, tuple(counts for _, counts in read), _pairs(plain.pairs))
+    if len(plain.pairs.sums) != len(names) or not set(names) <= {one.name for one in plan}:
+        raise ValueError(f"has sums of {len(plain.pairs.sums)} columns for {len(names)} of numbers")
+    return Profile(plan, plain.rows, tuple(counts for _, counts in read), _pairs(plain.pairs), names)
+
+
+def _first_numbers(plan: Sequence[ColumnPlan]) -> tuple[str, ...]:
+    return tuple(one.name for one in paired(plan))
 
 
 def _numbers(one: _Numbers) -> tuple[ColumnPlan, Numbers | Levels]:

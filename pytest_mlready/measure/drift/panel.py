@@ -11,7 +11,7 @@ from pytest_mlready.measure.drift.alarm import HARD, Alarm, Level, Test
 from pytest_mlready.measure.drift.comparing import Sides
 from pytest_mlready.measure.drift.correlations import correlation_alarms
 from pytest_mlready.measure.drift.numbers import FEWEST, Compared
-from pytest_mlready.measure.drift.profile import Profile, paired
+from pytest_mlready.measure.drift.profile import Profile
 from pytest_mlready.measure.drift.sample_size import current_needed, rows_needed
 
 Word = Literal["pass", "fail", "inconclusive"]
@@ -129,14 +129,11 @@ def _judged(sides: Sides, alarms: tuple[Alarm, ...], needed: float, distance: fl
 
 
 def _correlated(both: list[Compared], reference: Profile, current: Profile, level: Level) -> tuple[Alarm, ...]:
-    before, after = ([one.name for one in paired(side.plan)] for side in (reference, current))
-    kept = [one for one in both if one.plan.name in before and one.plan.name in after]
+    paired = set(reference.paired) & set(current.paired)
+    kept = [one for one in both if one.plan.name in paired]
     if len(kept) < 2:
         return ()
     names = [one.plan.name for one in kept]
-    sides = (
-        reference.pairs.only([before.index(name) for name in names]),
-        current.pairs.only([after.index(name) for name in names]),
-    )
+    sides = (reference.pairs_of(names), current.pairs_of(names))
     columns = ([one.reference for one in kept], [one.current for one in kept])
     return tuple(correlation_alarms(names, sides, columns, level))

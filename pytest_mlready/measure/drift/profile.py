@@ -86,12 +86,16 @@ class Levels:
 
 @dataclass(frozen=True)
 class Profile:
-    """What was counted of `rows` rows, by a plan: one entry for each of its columns, in its order."""
+    """What was counted of `rows` rows, by a plan: one entry for each of its columns, in its order.
+
+    `paired` are the names of the columns that `pairs` has sums of.
+    """
 
     plan: tuple[ColumnPlan, ...]
     rows: int
     columns: tuple[Numbers | Levels, ...]
     pairs: Pairs
+    paired: tuple[str, ...]
 
     def __add__(self, other: Profile) -> Profile:
         """The profile of both data sets: exact, in whatever order they are added. Raises ProfileError."""
@@ -103,7 +107,9 @@ class Profile:
             one + another  # type: ignore[operator]
             for one, another in zip(self.columns, other.columns, strict=True)
         )
-        return Profile(self.plan, self.rows + other.rows, both, self.pairs + other.pairs)
+        kept = self.paired if self.paired == other.paired else [one for one in self.paired if one in other.paired]
+        pairs = self.pairs_of(kept) + other.pairs_of(kept)
+        return Profile(self.plan, self.rows + other.rows, both, pairs, tuple(kept))
 
     def only(self, columns: Sequence[str] | None = None, ignore: Sequence[str] = ()) -> Profile:
         """Without the columns that are ignored, or are not among these."""
@@ -114,10 +120,17 @@ class Profile:
             for place, one in enumerate(self.plan)
             if one.name not in set(ignore) and (columns is None or one.name in set(columns))
         ]
-        plan, named = tuple(self.plan[one] for one in at), [one.name for one in paired(self.plan)]
-        kept = [named.index(one.name) for one in paired(plan) if one.name in named]
-        pairs = self.pairs.only(kept) if self.pairs.sums.size else self.pairs
-        return Profile(plan, self.rows, tuple(self.columns[one] for one in at), pairs)
+        plan = tuple(self.plan[one] for one in at)
+        left = {one.name for one in plan}
+        kept = tuple(name for name in self.paired if name in left)
+        return Profile(plan, self.rows, tuple(self.columns[one] for one in at), self.pairs_of(kept), kept)
+
+    def pairs_of(self, names: Sequence[str]) -> Pairs:
+        """The sums of some of the columns that have them."""
+        if tuple(names) == self.paired:
+            return self.pairs
+        place = {name: at for at, name in enumerate(self.paired)}
+        return self.pairs.only([place[name] for name in names])
 
     def column(self, name: str) -> tuple[ColumnPlan, Numbers | Levels] | None:
         """A column's plan and counts; None where there is none of this name."""
@@ -155,7 +168,8 @@ def profiled(
     scores = np.zeros((len(range(rows)[taken]) if together else 0, len(scored)), dtype=np.int8, order="F")
     places = {one.name: scores[:, at] for at, one in enumerate(together)}
     found = tuple(_counted(one, rows, columns.get(one.name), ties, places.get(one.name), taken) for one in plan)
-    return Profile(tuple(plan), rows, found, summed(scores, slice(-first // every % thin, None, thin)))
+    pairs = summed(scores, slice(-first // every % thin, None, thin))
+    return Profile(tuple(plan), rows, found, pairs, tuple(one.name for one in scored))
 
 
 def _counted(

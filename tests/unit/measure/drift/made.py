@@ -46,5 +46,9 @@ def reference(data: Columns) -> Profile:
 
 def compared(before: Profile, data: Columns, **rule: Any) -> Panel:
     """The verdict on current data."""
-    plan = planned_like(before.plan, data)
-    return judge(before, profiled(plan, rows_of(data), data, every=1, first=0, ties=False), **rule)
+    return judge(before, profiled_like(before, data), **rule)
+
+
+def profiled_like(before: Profile, data: Columns) -> Profile:
+    """The profile of current data."""
+    return profiled(planned_like(before.plan, data), rows_of(data), data, every=1, first=0, ties=False)

@@ -18,13 +18,14 @@ from pytest_mlready.measure.drift import (
     decode,
     encode,
     from_plain,
+    judge,
     planned,
     profiled,
     to_plain,
 )
 from pytest_mlready.measure.drift.correlations import _correlations
-from pytest_mlready.measure.drift.profile import Levels, Numbers
-from tests.unit.measure.drift.made import columns, reference, rows_of, seen
+from pytest_mlready.measure.drift.profile import MOST_PAIRED, Levels, Numbers
+from tests.unit.measure.drift.made import columns, profiled_like, reference, rows_of, seen
 
 
 def part(data: dict[str, Any], levels: dict[str, list[str]], start: int, stop: int) -> dict[str, Any]:
@@ -107,6 +108,26 @@ def test_some_columns_of_a_profile() -> None:
     some = reference(data).only(["uniform", "level", "count"], ignore=["level"])
     alone = reference({name: data[name] for name in ("uniform", "count")})
     assert encode(some) == encode(alone)
+
+
+def test_more_numbers_than_are_paired() -> None:
+    """What is left of a profile has sums of fewer columns than one of the same columns that is made anew."""
+    rng = np.random.default_rng(9)
+    data = {f"x{at}": rng.normal(size=60) for at in range(MOST_PAIRED + 2)}
+    first = f"x{MOST_PAIRED}"
+    less = {name: column for name, column in data.items() if name != "x0"}
+    left, anew = reference(data).only(ignore=["x0"]), profiled_like(reference(data), less)
+    assert (left.paired, anew.paired[-1]) == (tuple(less)[: MOST_PAIRED - 1], first)
+    assert left.column(first) is not None
+    read, _ = decode(encode(left))
+    assert (encode(read), read.paired) == (encode(left), left.paired)
+    assert judge(read, anew).alarms == ()
+    both = left + profiled(left.plan, 60, less, every=1, first=60, ties=True)
+    assert (both.paired, both.pairs.rows, both.pairs.sums.tolist()) == (
+        left.paired,
+        120,
+        (2 * left.pairs.sums).tolist(),
+    )
 
 
 def test_a_document_gives_the_profile_back() -> None:
