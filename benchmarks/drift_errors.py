@@ -123,11 +123,31 @@ def blocks(options: argparse.Namespace, pool: ProcessPoolExecutor) -> Iterator[R
         yield _row("blocks", cell, "fail, not declared", runs, found["plain fail"])
         what = f"fail, rows_together={together}"
         yield _at_most("blocks", cell, what, runs, found["declared fail"], FALSE_FAIL, FALSE_FAIL_UPPER, options.quick)
+    cell = "two flags in .5% of 20s each, 2000 rows a side"
+    found = _all(pool, _flagged, runs)
+    yield _row("blocks", cell, "fail, not declared", runs, found["plain fail"])
+    what = "fail, rows_together=20"
+    yield _at_most("blocks", cell, what, runs, found["declared fail"], FALSE_FAIL, FALSE_FAIL_UPPER, options.quick)
 
 
 def _blocks(together: int, alike: float, run: int) -> Outcome:
     rng = np.random.default_rng([SEED, together, run])
     before, after = (in_blocks(rng, rows, 30, together, alike) for rows in (10_000, 2000))
+    return _together(before, after, together)
+
+
+def _flagged(run: int) -> Outcome:
+    """A number and a level that one block in 200 has in all of its rows, and in many samples no block."""
+    rng = np.random.default_rng([SEED, 4000, run])
+    before, after = (
+        {name: np.repeat(rng.random(100) < 0.005, 20).astype(np.int64) for name in ("flag", "level")}
+        | in_blocks(rng, 2000, 28, 20, 1.0)
+        for _ in range(2)
+    )
+    return _together(before, after, 20)
+
+
+def _together(before: dict[str, np.ndarray], after: dict[str, np.ndarray], together: int) -> Outcome:
     profile = profile_of(before)
     plain, declared = panel_of(profile, after), panel_of(profile, after, rows_together=together)
     return Outcome([f"plain {plain.verdict}", f"declared {declared.verdict}"])

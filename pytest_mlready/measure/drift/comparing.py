@@ -96,7 +96,7 @@ class Sides:
     def _of_levels(self, found: tuple[LevelPlan, Levels, Levels], level: Level) -> Iterator[Alarm]:
         if self.too_few:
             return
-        hard = constant_level(*found, level.alpha, FEWEST)
+        hard = constant_level(*found, level, FEWEST)
         if hard is not None:
             yield hard
         else:
@@ -107,7 +107,7 @@ class Sides:
         yield from self._absent(found, each)
         if self.too_few:
             return
-        hard = numbers.constant_alarm(found, level.alpha)
+        hard = numbers.constant_alarm(found, level)
         if hard is not None:
             yield hard
             return

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from pytest_mlready.measure.drift.alarm import Alarm, Level
 from pytest_mlready.measure.drift.cells import Ints
-from pytest_mlready.measure.drift.numbers import share_alarm
+from pytest_mlready.measure.drift.numbers import one_sided_tail, share_alarm
 from pytest_mlready.measure.drift.plan import LevelPlan
 from pytest_mlready.measure.drift.profile import Levels
 from pytest_mlready.measure.drift.tails import hypergeometric_tail
@@ -103,13 +103,13 @@ def _unseen(plan: LevelPlan, reference: Levels, current: Levels, level: Level) -
     return Alarm(plan.name, "unseen level", text, k / n - once / other_n, UNSEEN, p)
 
 
-def constant_level(plan: LevelPlan, reference: Levels, current: Levels, alpha: float, fewest: int) -> Alarm | None:
+def constant_level(plan: LevelPlan, reference: Levels, current: Levels, level: Level, fewest: int) -> Alarm | None:
     """One level where there were several, or several where there was one, beyond chance."""
     sides = [_counts(replace(one, missing=0)) for one in (reference, current)]
     for steady, varying, turned in ((sides[1], sides[0], "has one level"), (sides[0], sides[1], "varies")):
         if steady.sum() < fewest or (steady > 0).sum() != 1 or (varying > 0).sum() < 2:
             continue
         same, n, other_n = int(varying[int(steady.argmax())]), int(varying.sum()), int(steady.sum())
-        if hypergeometric_tail(n - same, n + other_n, n - same, n) < alpha:
+        if one_sided_tail(n - same, n, other_n, level) < level.alpha:
             return Alarm(plan.name, "constant", f"{turned} ({n} rows that vary beside {other_n} that do not)")
     return None

@@ -215,7 +215,13 @@ def _most(one: Compared, value: float) -> int:
     return inside if ties is None else min(inside, ties)
 
 
-def constant_alarm(one: Compared, alpha: float) -> Alarm | None:
+def one_sided_tail(k: int, n: int, other_n: int, level: Level) -> float:
+    """How likely all k rows of a kind are to be among the n of one side, if both sides are alike."""
+    (k_thin, n_thin), (_, other_thin) = level.thinned(k, n), level.thinned(0, other_n)
+    return hypergeometric_tail(k_thin, n_thin + other_thin, k_thin, n_thin)
+
+
+def constant_alarm(one: Compared, level: Level) -> Alarm | None:
     """A constant that varies now, or the reverse, where rare values that chance left out do not explain it."""
     counts = ((one.current, one.current_plan), (one.reference, one.plan))
     for (steady, _), (varying, other_plan), turned in ((*counts, "is constant"), (*counts[::-1], "varies")):
@@ -223,8 +229,7 @@ def constant_alarm(one: Compared, alpha: float) -> Alarm | None:
             continue
         value = steady.lowest
         same = int(varying.atoms[other_plan.atoms.index(value)]) if value in other_plan.atoms else 0
-        total, others = steady.finite + varying.finite, varying.finite - same
-        if hypergeometric_tail(others, total, others, varying.finite) < alpha:
+        if one_sided_tail(varying.finite - same, varying.finite, steady.finite, level) < level.alpha:
             text = f"{turned} ({value:.6g} in all {steady.finite} rows of one side, {varying.finite} rows on the other)"
             return Alarm(one.plan.name, "constant", text)
     return None
