@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_mlready.evidence.store import GatherError
 from pytest_mlready.measure.drift import Profile, to_plain
 from pytest_mlready.profiling import load, profile
+from pytest_mlready.profiling.comparing import expect
 from pytest_mlready.records import DriftData
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ def gather(context: Context) -> DriftData:
     before, made_at = _reference(context.settings.path(declared.reference), declared)
     current = context.settings.path(declared.current)
     after = profile(current, like=before, columns=declared.columns, ignore=declared.ignore)
+    expect(declared.columns, before, after, ignore=declared.ignore)
     served = tuple(context.rows[0]) if context.rows else ()
     ordered = context.target.mapping.row_shape == "array"
     return DriftData(to_plain(before, made_at), to_plain(after), time.time(), served, ordered)

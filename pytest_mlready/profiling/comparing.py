@@ -8,6 +8,7 @@ from typing import Any
 
 from pytest_mlready.measure.drift import Panel, Profile, judge
 from pytest_mlready.profiling.building import profile
+from pytest_mlready.profiling.inputs import DataError
 from pytest_mlready.profiling.storing import load
 
 
@@ -31,12 +32,22 @@ def drift(
         **rule: `alpha`, `looks`, `smallest_shift` and `rows_together`, see `pytest_mlready.measure.drift.judge`.
 
     Raises:
-        DataError, ProfileError: either cannot be read, or the two cannot be compared.
+        DataError, ProfileError: either cannot be read, the two cannot be compared, or neither has a chosen column.
     """
     before = reference_profile(reference, columns=columns, ignore=ignore, jobs=jobs)
     if isinstance(current, Profile):
-        return judge(before, current.only(columns, ignore), **rule)
-    return judge(before, profile(current, like=before, columns=columns, ignore=ignore, jobs=jobs), **rule)
+        after = current.only(columns, ignore)
+    else:
+        after = profile(current, like=before, columns=columns, ignore=ignore, jobs=jobs)
+    expect(columns, before, after, ignore=ignore)
+    return judge(before, after, **rule)
+
+
+def expect(columns: Sequence[str] | None, *profiles: Profile, ignore: Sequence[str] = ()) -> None:
+    """Raise DataError for a column that is chosen and that no profile has."""
+    for name in columns or ():
+        if name not in ignore and not any(one.column(name) for one in profiles):
+            raise DataError(f"there is no column {name!r} in the reference, nor in the current data")
 
 
 def reference_profile(

@@ -74,9 +74,10 @@ class Sides:
 
     def alarms(self, level: Level) -> Iterator[Alarm]:
         """Of all tests but those that are made of all columns at once; `level` is the column's."""
-        if not self.current.rows or not self.reference.rows:
-            return
         numbers, levels = self.numbers, self.levels
+        lost = self.reference.column(self.name) is None or self.current.column(self.name) is None
+        if not lost and not (self.current.rows and self.reference.rows):
+            return
         if numbers is not None:
             yield from self._of_numbers(numbers, level)
         elif levels is not None:

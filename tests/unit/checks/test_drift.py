@@ -40,6 +40,13 @@ def judged(check: Any, current: dict[str, Any] | None = None, declared: dict[str
     return found
 
 
+def test_without_rows_nothing_is_known_of_kinds() -> None:
+    empty = {name: column[:0] for name, column in table(2).items()}
+    found = judged(drift.schema_skew, empty)
+    assert (found.status, "0 values beside 3000" in found.summary) == ("inconclusive", True)
+    assert judged(drift.schema_skew, {**empty, "x": None}).status == "fail"
+
+
 CHECKS = (drift.schema_skew, drift.missing, drift.out_of_range, drift.distribution, drift.prediction)
 x, level = table(2)["x"], table(2)["level"]
 some = np.arange(ROWS) % 20 == 0

@@ -44,6 +44,13 @@ def test_data_and_profiles_can_be_the_reference(tmp_path: Path) -> None:
         assert [one.name for one in before.plan] == [one.name for one in after.plan] == ["a", "b"]
 
 
+def test_a_column_that_neither_has_is_named(tmp_path: Path) -> None:
+    write(tmp_path / "now.csv", 0)
+    save(profile(tmp_path / "now.csv"), tmp_path / "then.json")
+    with raises(DataError, match="there is no column 'incme'"):
+        gathered(tmp_path, reference="then.json", columns=["a", "incme"])
+
+
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     write(tmp_path / "then.csv", 0)
     with raises(DataError, match=r"now\.csv: there is no such file"):

@@ -86,6 +86,14 @@ def test_columns_can_be_chosen_and_ignored() -> None:
         profile({"color": np.arange(3), "bb": np.arange(3)}, columns=["colour"])
 
 
+@mark.parametrize("saved", [False, True])
+def test_a_column_that_is_chosen_and_in_neither_is_named(saved: bool) -> None:
+    data = {name: np.arange(50.0) for name in ("age", "income")}
+    for current in (data, profile(data)):
+        with raises(DataError, match="there is no column 'incme'"):
+            drift(profile(data) if saved else data, current, columns=["age", "incme"])
+
+
 def test_a_column_that_is_chosen_and_lost_is_drift() -> None:
     data = {name: np.arange(50.0) for name in "ab"}
     panel = drift(data, {"a": data["a"]}, columns=["a", "b"])

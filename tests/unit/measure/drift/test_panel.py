@@ -108,6 +108,12 @@ def test_a_few_rows_decide_nothing(rows: int) -> None:
     assert panel.columns[0].reason == f"{rows} values beside 30000, of each 20 are needed"
 
 
+def test_lost_columns_are_found_without_rows() -> None:
+    panel = compared(known(), {"other": np.array([])})
+    assert panel.verdict == "fail"
+    assert [alarm.test for alarm in panel.alarms] == ["schema"] * 9
+
+
 def test_too_few_rows_for_a_pass_say_how_many_are_needed() -> None:
     panel = compared(known(), columns(np.random.default_rng(17), 200))
     assert panel.verdict == "inconclusive"
