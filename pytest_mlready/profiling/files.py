@@ -103,6 +103,8 @@ def _csv(path: Path, first: int) -> Source:
             names = tuple(reader.schema.names)
         with path.open("rb") as file:
             lines = sum(block.count(b"\n") for block in iter(lambda: file.read(CSV_BLOCK), b""))
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: cannot be read as CSV: {error}; save it as UTF-8") from None
     except (arrow.ArrowInvalid, OSError) as error:
         raise DataError(f"{path}: cannot be read as CSV: {error}") from None
     return Source(_once(path, names), lines, [Text(path, first)])
@@ -112,7 +114,9 @@ def _opened(csv: Any, path: Path) -> Any:
     return csv.open_csv(
         path,
         read_options=csv.ReadOptions(block_size=CSV_BLOCK),
-        parse_options=csv.ParseOptions(delimiter="\t" if path.suffix.lower() == ".tsv" else ","),
+        parse_options=csv.ParseOptions(
+            delimiter="\t" if path.suffix.lower() == ".tsv" else ",", newlines_in_values=True
+        ),
         convert_options=csv.ConvertOptions(strings_can_be_null=True),
     )
 

@@ -115,12 +115,26 @@ def source_of(data: object) -> Source:
         data = {name: data[name] for name in data.dtype.names} if data.dtype.names else _named(data)
     if isinstance(data, Mapping):
         return _of_arrays({str(name): np.asarray(column) for name, column in data.items()})
-    frame = narwhals().from_native(data, eager_only=True, pass_through=True)
-    if not hasattr(frame, "columns") or not hasattr(frame, "to_native"):
-        kinds = "a path, a frame (pandas, Polars, PyArrow), a mapping of columns or a numpy array"
-        raise DataError(f"{type(data).__name__} is no data: expected {kinds}")
+    frame = _frame_of(data)
     parts = [Frame(frame[at : at + BATCH], at) for at in range(0, len(frame), BATCH)]
-    return Source(tuple(map(str, frame.columns)), len(frame), parts)
+    return Source(tuple(frame.columns), len(frame), parts)
+
+
+def _frame_of(data: object) -> Any:
+    """A narwhals frame whose columns have texts as names: those of pandas can have numbers and tuples, too."""
+    try:
+        frame = narwhals().from_native(data, eager_only=True, pass_through=True)
+        if not hasattr(frame, "columns") or not hasattr(frame, "to_native"):
+            kinds = "a path, a frame (pandas, Polars, PyArrow), a mapping of columns or a numpy array"
+            raise DataError(f"{type(data).__name__} is no data: expected {kinds}")
+        given = tuple(frame.columns)
+        names = tuple(map(str, given))
+        named = frame if names == given else frame.rename(dict(zip(given, names, strict=True)))
+        if tuple(named.columns) == names:
+            return named
+    except required("narwhals.exceptions").DuplicateError:
+        raise DataError("two columns have one name") from None
+    raise DataError(f"columns must have plain names, not {given[0]!r}")
 
 
 def chosen(source: Source, columns: Sequence[str] | None, ignore: Sequence[str], *, strict: bool) -> tuple[str, ...]:

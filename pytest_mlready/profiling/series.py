@@ -38,12 +38,14 @@ def of_series(series: Any) -> Column:
 
     nw, dtype, missing = narwhals(), series.dtype, int(series.null_count())
     if dtype.is_numeric():
-        if dtype == nw.Decimal or missing:
+        if dtype in (nw.Decimal, nw.Int128, nw.UInt128):
             series = series.cast(nw.Float64)
         numbers = np.asarray(series.to_numpy())
         return numbers if numbers.dtype.kind in "iuf" else numbers.astype(np.float64)
     if dtype in (nw.Datetime, nw.Date, nw.Duration):
-        return _seconds(np.asarray(series.to_numpy()))
+        return _seconds(
+            np.asarray(series.cast(nw.Datetime("us")).to_numpy() if dtype == nw.Date else series.to_numpy())
+        )
     if dtype in (nw.String, nw.Boolean, nw.Categorical, nw.Enum):
         return levels(series.drop_nulls().to_list(), missing)
     if missing == len(series):

@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 from pytest import importorskip, mark, raises
 
-from pytest_mlready.measure.drift import ProfileError, encode
-from pytest_mlready.profiling import DataError, building, drift, load, profile, save
+from pytest_mlready.measure.drift import LevelPlan, ProfileError, encode
+from pytest_mlready.profiling import DataError, building, drift, files, load, profile, save
 
 arrow: Any = importorskip("pyarrow")
+arrow_csv: Any = importorskip("pyarrow.csv")
 parquet: Any = importorskip("pyarrow.parquet")
 
 
@@ -37,6 +38,21 @@ def test_csv_files_have_numbers_levels_and_empty_cells(tmp_path: Path) -> None:
     assert encode(profile(tmp_path / "t.csv")) == encode(profile({"x": x, "level": level}))
 
 
+@mark.parametrize("ending", ["csv", "parquet"])
+def test_large_whole_numbers_beside_missing_ones(ending: str, tmp_path: Path) -> None:
+    table = arrow.table({"x": [2**60 + 1, None, 3], "y": [1, 2, 3]})
+    (arrow_csv.write_csv if ending == "csv" else parquet.write_table)(table, tmp_path / f"t.{ending}")
+    expected = {"x": np.array([2.0**60, np.nan, 3]), "y": np.array([1, 2, 3])}
+    assert encode(profile(tmp_path / f"t.{ending}")) == encode(profile(expected))
+
+
+def test_texts_with_line_breaks_in_many_blocks(tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.setattr(files, "CSV_BLOCK", 1000)
+    (tmp_path / "t.csv").write_text("x,text\n" + '1,"two\nlines of a longer text"\n' * 500)
+    found = profile(tmp_path / "t.csv")
+    assert (found.rows, found.plan[1]) == (500, LevelPlan("text", ("two\nlines of a longer text",)))
+
+
 @mark.parametrize(
     ("name", "content", "says"),
     [
@@ -45,6 +61,7 @@ def test_csv_files_have_numbers_levels_and_empty_cells(tmp_path: Path) -> None:
         ("t.parquet", b"PAR1 no", "cannot be read as Parquet"),
         ("empty.csv", b"", "cannot be read as CSV"),
         ("twice.csv", b"a,a\n1,2\n", "two columns have one name"),
+        ("latin.csv", "größe,b\n1,2\n".encode("latin-1"), r"latin\.csv: cannot be read as CSV: .*; save it as UTF-8"),
         ("ragged.csv", b"a,b\n1,2\n3\n", "Expected 2 columns, got 1"),
     ],
 )

@@ -79,6 +79,34 @@ def test_numpy_arrays_have_columns_by_number() -> None:
     assert ([one.name for one in found.plan], found.rows) == (["x0", "x1", "x2"], 20)
 
 
+def test_pandas_names_columns_by_numbers() -> None:
+    pandas = importorskip("pandas")
+    values = np.arange(60.0).reshape(20, 3)
+    named = profile({str(at): column for at, column in enumerate(values.T)})
+    assert encode(profile(pandas.DataFrame(values))) == encode(named)
+    for names, says in (([1, "1", "b"], "two columns have one name"), (["a", "a", "b"], "two columns have one name"),
+                        ([("a", "b"), ("a", "c"), ("d", "d")], r"plain names, not \('a', 'b'\)")):  # fmt: skip
+        frame = pandas.DataFrame(values, columns=pandas.Index(names))
+        with raises(DataError, match=says):
+            profile(frame)
+
+
+@mark.parametrize("missing", [[], [None]])
+def test_dates_and_large_numbers_that_pandas_keeps_in_arrow(missing: list[None]) -> None:
+    pandas, arrow = importorskip("pandas"), importorskip("pyarrow")
+    given = {
+        "day": ([datetime.date(2026, 1, 2), datetime.date(1969, 12, 31), *missing], arrow.date32()),
+        "whole": ([2**60 + 1, 3, *missing], arrow.int64()),
+    }
+    frame = pandas.DataFrame(
+        {name: pandas.Series(some, dtype=pandas.ArrowDtype(kind)) for name, (some, kind) in given.items()}
+    )
+    gap = [np.nan] * len(missing)
+    days = (datetime.date(2026, 1, 2) - datetime.date(1970, 1, 1)).days
+    expected = {"day": np.array([86400.0 * days, -86400, *gap]), "whole": np.array([2.0**60, 3, *gap])}
+    assert encode(profile(frame)) == encode(profile(expected))
+
+
 def test_columns_can_be_chosen_and_ignored() -> None:
     data = {name: np.arange(20.0) for name in "abc"}
     assert [one.name for one in profile(data, columns=["a", "c"], ignore=["c"]).plan] == ["a"]
