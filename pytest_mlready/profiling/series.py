@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
@@ -81,7 +82,7 @@ def _absent(value: Any) -> bool:
 
 
 def _objects(values: list[Any]) -> Column:
-    """Python's objects: numbers if all that are there are."""
+    """Python's objects: numbers if all that are there are, or are dates."""
     try:
         seen = Counter(values)
         found = {value for value in seen if not _absent(value)}
@@ -92,7 +93,16 @@ def _objects(values: list[Any]) -> Column:
             return np.array([np.nan if _absent(value) else value for value in values], dtype=np.float64)
         except OverflowError:
             raise UnknownKindError("holds numbers beyond 1e308") from None
+    if all(isinstance(value, datetime.date) for value in found):
+        return _seconds(np.array([None if _absent(value) else _utc(value) for value in values], dtype="M8[us]"))
     return _by_text(seen)
+
+
+def _utc(date: datetime.date) -> datetime.date:
+    """A time with a zone as one without, in UTC; any other as it is."""
+    if isinstance(date, datetime.datetime) and date.tzinfo is not None:
+        return date.astimezone(datetime.UTC).replace(tzinfo=None)
+    return date
 
 
 def _seconds(array: NDArray[Any]) -> NDArray[np.float64]:

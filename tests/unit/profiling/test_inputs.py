@@ -135,6 +135,16 @@ def test_numbers_that_are_objects_are_numbers(kind: Any) -> None:
     assert encode(profile({"x": objects})) == encode(profile({"x": np.array([*values, np.nan])}))
 
 
+@mark.parametrize("zone", [None, datetime.timezone(datetime.timedelta(hours=2))])
+def test_dates_that_are_objects_are_dates(zone: datetime.tzinfo | None) -> None:
+    days = np.datetime64("2026-01-01", "us") + np.arange(ROWS) * np.timedelta64(1, "D")
+    objects: list[Any] = days.astype("M8[D]").tolist()
+    if zone is not None:
+        objects = [datetime.datetime(one.year, one.month, one.day, 2, tzinfo=zone) for one in objects]
+    expected = profile({"x": np.array([*days, np.datetime64("NaT")])})
+    assert encode(profile({"x": np.array([*objects, None], dtype=object)})) == encode(expected)
+
+
 @mark.parametrize(
     ("data", "says"),
     [

@@ -170,7 +170,9 @@ def test_rows_that_come_together_count_as_one() -> None:
 def test_one_session_is_no_proof_that_a_column_has_become_constant_or_varies(kind: str, swapped: bool) -> None:
     """A flag that is rare among 100 sessions of 20 rows is in all rows of one of them, on one side only."""
     sessions = np.repeat([1.0, *[0.0] * 99], 20), np.zeros(2000)
-    sides = [{"flag": one if kind == "numbers" else Counter(map(str, one.tolist()))} for one in sessions]
+    sides: list[dict[str, Any]] = [
+        {"flag": one if kind == "numbers" else Counter(map(str, one.tolist()))} for one in sessions
+    ]
     before, after = sides[::-1] if swapped else sides
     assert [one.test for one in compared(reference(before), after).alarms] == ["constant"]
     assert compared(reference(before), after, rows_together=20).alarms == ()
