@@ -85,7 +85,7 @@ class _Sampling:
 
     def _taken(self, part: Part) -> Iterator[Columns]:
         first = part.first
-        for batch in part.batches():
+        for batch in part.batches(self._names):
             yield _readable(batch, self._names, None if self._share >= 1 else self._rows(first, batch.rows))
             first += batch.rows
 
@@ -113,7 +113,7 @@ class _Counting:
 
     def _profiles(self, part: Part) -> Iterator[Profile]:
         first = part.first
-        for batch in part.batches():
+        for batch in part.batches(self._names):
             with _one_thread() if batch.rows > SHORT else nullcontext():
                 counted = self._of(_readable(batch, self._names), batch.rows, first)
             yield counted

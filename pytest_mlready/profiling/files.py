@@ -1,4 +1,4 @@
-"""CSV and Parquet files, read in batches: whatever their size, some tens of MB are in memory."""
+"""CSV and Parquet files, read in batches: some MB a column are in memory, whatever the size of file and row groups."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from typing import Any
 from pytest_mlready.profiling.inputs import BATCH, DataError, Frame, Part, Source, narwhals, required
 
 CSV_BLOCK = 8 * 1024 * 1024
+PARQUET_BUFFER = 1024 * 1024
+"""Of each column's chunk in a row group so much is in memory, besides the page that is decoded."""
 PARQUET, CSV = (".parquet", ".pq"), (".csv", ".tsv", ".txt")
 
 
@@ -21,12 +23,12 @@ class RowGroup:
     group: int
     first: int
 
-    def batches(self) -> Iterator[Frame]:
-        """The rows, at most `BATCH` at a time."""
+    def batches(self, names: Sequence[str]) -> Iterator[Frame]:
+        """The rows, at most `BATCH` at a time; only these columns are read."""
         parquet = required("pyarrow.parquet")
-        with parquet.ParquetFile(self.path) as file:
+        with parquet.ParquetFile(self.path, pre_buffer=False, buffer_size=PARQUET_BUFFER) as file:
             first = self.first
-            for batch in file.iter_batches(BATCH, row_groups=[self.group]):
+            for batch in file.iter_batches(BATCH, row_groups=[self.group], columns=list(names)):
                 yield _frame(batch, first)
                 first += batch.num_rows
 
@@ -38,12 +40,12 @@ class Text:
     path: Path
     first: int = 0
 
-    def batches(self) -> Iterator[Frame]:
-        """The rows, at most `BATCH` at a time. Raises DataError for a line that cannot be read."""
+    def batches(self, names: Sequence[str]) -> Iterator[Frame]:
+        """The rows, at most `BATCH` at a time, of these columns. Raises DataError for a line that cannot be read."""
         arrow, csv = required("pyarrow"), required("pyarrow.csv")
         first = self.first
         try:
-            with _opened(csv, self.path) as reader:
+            with _opened(csv, self.path, names) as reader:
                 for block in reader:
                     for at in range(0, block.num_rows, BATCH):
                         batch = block.slice(at, BATCH)
@@ -110,14 +112,15 @@ def _csv(path: Path, first: int) -> Source:
     return Source(_once(path, names), lines, [Text(path, first)])
 
 
-def _opened(csv: Any, path: Path) -> Any:
+def _opened(csv: Any, path: Path, names: Sequence[str] = ()) -> Any:
+    """A reader of these columns, by default of all."""
     return csv.open_csv(
         path,
         read_options=csv.ReadOptions(block_size=CSV_BLOCK),
         parse_options=csv.ParseOptions(
             delimiter="\t" if path.suffix.lower() == ".tsv" else ",", newlines_in_values=True
         ),
-        convert_options=csv.ConvertOptions(strings_can_be_null=True),
+        convert_options=csv.ConvertOptions(strings_can_be_null=True, include_columns=list(names)),
     )
 
 

@@ -31,8 +31,8 @@ class Part(Protocol):
     def first(self) -> int:
         """The number of its first row in the data set."""
 
-    def batches(self) -> Iterator[Batch]:
-        """The rows, at most `BATCH` at a time."""
+    def batches(self, names: Sequence[str]) -> Iterator[Batch]:
+        """The rows, at most `BATCH` at a time, with these columns at least."""
 
 
 class Batch(Protocol):
@@ -67,7 +67,7 @@ class Arrays:
         """The length."""
         return next((len(one) for one in self.arrays.values()), 0)
 
-    def batches(self) -> Iterator[Arrays]:
+    def batches(self, names: Sequence[str]) -> Iterator[Arrays]:
         """Itself: it is in memory, and cut before."""
         yield self
 
@@ -88,7 +88,7 @@ class Frame:
         """Its length."""
         return len(self.frame)
 
-    def batches(self) -> Iterator[Frame]:
+    def batches(self, names: Sequence[str]) -> Iterator[Frame]:
         """Itself: it is in memory, and cut before."""
         yield self
 

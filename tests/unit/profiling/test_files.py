@@ -8,6 +8,7 @@ from pytest import importorskip, mark, raises
 
 from pytest_mlready.measure.drift import LevelPlan, ProfileError, encode
 from pytest_mlready.profiling import DataError, building, drift, files, load, profile, save
+from pytest_mlready.profiling.inputs import BATCH
 
 arrow: Any = importorskip("pyarrow")
 arrow_csv: Any = importorskip("pyarrow.csv")
@@ -28,6 +29,39 @@ def test_row_groups_are_counted_as_one_and_on_two_processes_too(tmp_path: Path, 
     joblib = importorskip("joblib")
     with joblib.parallel_config(backend="threading"):
         assert encode(profile(tmp_path / "t.parquet", jobs=2)) == encode(one)
+
+
+def test_a_row_group_is_read_piece_by_piece_and_only_the_columns_that_are_wanted(
+    tmp_path: Path, monkeypatch: Any
+) -> None:
+    """However large it is, and beside whatever else, Arrow holds some MB a column while it is read."""
+    rng = np.random.default_rng(2)
+    rows, wanted = 1_500_000, ("x", "y")
+    columns = {name: rng.normal(size=rows) for name in wanted}
+    vectors = arrow.FixedSizeListArray.from_arrays(rng.normal(size=rows * 4), 4)
+    parquet.write_table(arrow.table({"vector": vectors, **columns}), tmp_path / "t.parquet", row_group_size=rows)
+    del vectors
+    before = arrow.total_allocated_bytes()
+    held: list[int] = []
+    frame = files._frame
+
+    def seen(batch: Any, first: int) -> Any:
+        held.append(arrow.total_allocated_bytes() - before)
+        return frame(batch, first)
+
+    monkeypatch.setattr(files, "_frame", seen)
+    assert profile(tmp_path / "t.parquet", ignore=["vector"]).rows == rows
+    assert len(held) == 2 * -(-rows // BATCH)
+    assert max(held) < 6 * 2**20 * len(wanted)
+
+
+def test_of_a_file_only_the_columns_that_are_wanted_are_read(tmp_path: Path, monkeypatch: Any) -> None:
+    """A text among numbers in a later block is no matter where its column is ignored."""
+    monkeypatch.setattr(files, "CSV_BLOCK", 1000)
+    (tmp_path / "t.csv").write_text("\n".join(["x,note,y", *["7,8,9"] * 400, "1,see below,2"]))
+    assert profile(tmp_path / "t.csv", ignore=["note"]).rows == 401
+    parquet.write_table(arrow.table({"x": [1.0, 2.0]}), tmp_path / "t.parquet")
+    assert profile(tmp_path / "t.parquet", ignore=["x"]).rows == 2
 
 
 def test_csv_files_have_numbers_levels_and_empty_cells(tmp_path: Path) -> None:
