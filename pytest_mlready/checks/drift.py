@@ -204,8 +204,11 @@ def _failed(alarms: Sequence[Alarm], panel: Panel) -> Finding:
 
 
 def _undecided(panel: Panel) -> Finding:
-    few = [f"{one.name}: {one.reason}" for one in panel.columns if one.verdict == "inconclusive"] or ["no columns"]
-    more = f"{panel.more} current rows would decide" if panel.more else "the reference is too small for any number"
+    few = [f"{one.name}: {one.reason}" for one in panel.columns if one.verdict == "inconclusive"]
+    if not few:
+        return inconclusive("there are no columns to compare")
+    more = "of some columns the reference has too few values for any number of rows"
+    more = more if panel.more is None else f"about {panel.more} current rows would decide"
     return inconclusive(f"too few rows: {few[0]}; {more}", _size(panel), details=tuple(few[:SHOWN]))
 
 

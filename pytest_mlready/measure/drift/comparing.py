@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,7 +14,7 @@ from pytest_mlready.measure.drift.levels import constant_level, level_alarms
 from pytest_mlready.measure.drift.numbers import FEWEST, Compared
 from pytest_mlready.measure.drift.plan import LevelPlan, NumberPlan
 from pytest_mlready.measure.drift.profile import Levels, Numbers, Profile, ProfileError
-from pytest_mlready.measure.drift.sample_size import effective
+from pytest_mlready.measure.drift.sample_size import current_needed, effective
 
 
 @dataclass(frozen=True)
@@ -63,14 +64,28 @@ class Sides:
         return self.current.rows, self.reference.rows
 
     @property
+    def weighed(self) -> tuple[int, int]:
+        """What a pass rests on: the values, or where neither side has any the rows that miss them."""
+        return self.values if any(self.values) else (self.current.rows, self.reference.rows)
+
+    @property
     def effective(self) -> float:
-        """n * m / (n + m) of the values."""
-        return effective(*self.values)
+        """n * m / (n + m) of what a pass rests on."""
+        return effective(*self.weighed)
 
     @property
     def too_few(self) -> bool:
-        """Whether there are too few values on a side for any test."""
+        """Whether there are too few values on a side for any test of values."""
         return min(self.values) < FEWEST
+
+    def decided_by(self, needed: float) -> int | None:
+        """How many current rows would decide, if as many of them have values; None where no number of them would."""
+        n, other_n = self.weighed
+        least = current_needed(needed, other_n)
+        if least is None or other_n < FEWEST:
+            return None
+        shares = [other_n / self.reference.rows] + ([n / self.current.rows] if n >= FEWEST else [])
+        return math.ceil(max(FEWEST, least) / min(shares))
 
     def alarms(self, level: Level) -> Iterator[Alarm]:
         """Of all tests but those that are made of all columns at once; `level` is the column's."""

@@ -12,7 +12,7 @@ from pytest_mlready.measure.drift.comparing import Sides
 from pytest_mlready.measure.drift.correlations import correlation_alarms
 from pytest_mlready.measure.drift.numbers import FEWEST, Compared
 from pytest_mlready.measure.drift.profile import Profile
-from pytest_mlready.measure.drift.sample_size import current_needed, rows_needed
+from pytest_mlready.measure.drift.sample_size import rows_needed
 
 Word = Literal["pass", "fail", "inconclusive"]
 ALPHA = 0.01
@@ -39,7 +39,8 @@ class Panel:
     """The verdict on a data set: `fail` if anything alarms, `pass` if nothing does and there were rows enough to.
 
     `effective` is n * m / (n + m) of the column with the fewest values, `needed` what it takes for a pass. `more` is
-    how many current rows would decide, None where the reference is too small for any number of them.
+    how many current rows in all would decide, if as many of them have values in each column: 0 where all columns are
+    decided, None where the reference has too few values for any number of rows.
     """
 
     verdict: Word
@@ -106,8 +107,14 @@ def judge(
         reference.rows,
         min((one.effective for one in sides), default=0.0),
         needed,
-        current_needed(needed, reference.rows),
+        _more([one for one, found in zip(sides, judged, strict=True) if found.verdict == "inconclusive"], needed),
     )
+
+
+def _more(undecided: Sequence[Sides], needed: float) -> int | None:
+    rows = [one.decided_by(needed) for one in undecided]
+    known = [one for one in rows if one is not None]
+    return max(known, default=0) if len(known) == len(rows) else None
 
 
 def _verdict(verdicts: Sequence[Word], correlated: bool) -> Word:
@@ -119,8 +126,8 @@ def _verdict(verdicts: Sequence[Word], correlated: bool) -> Word:
 def _judged(sides: Sides, alarms: tuple[Alarm, ...], needed: float, distance: float | None) -> Judged:
     if alarms:
         return Judged(sides.name, "fail", alarms, distance=distance)
-    if sides.too_few:
-        n, other_n = sides.values
+    n, other_n = sides.weighed
+    if min(n, other_n) < FEWEST:
         return Judged(sides.name, "inconclusive", (), f"{n} values beside {other_n}, of each {FEWEST} are needed")
     if sides.effective < needed:
         why = f"{sides.effective:.0f} effective rows, {needed:.0f} are needed"

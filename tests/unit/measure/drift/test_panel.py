@@ -117,10 +117,40 @@ def test_lost_columns_are_found_without_rows() -> None:
 def test_too_few_rows_for_a_pass_say_how_many_are_needed() -> None:
     panel = compared(known(), columns(np.random.default_rng(17), 200))
     assert panel.verdict == "inconclusive"
-    assert panel.more == 1007
+    values = current_needed(panel.needed, 27_000) or 0  # of the column with gaps, in one row of ten
+    assert panel.more == approx(values / 0.9, rel=0.01)
     enough = compared(known(), columns(np.random.default_rng(17), panel.more or 0))
-    assert enough.verdict == "inconclusive"  # the column with gaps has fewer values
-    assert [one.name for one in enough.columns if one.verdict != "pass"] == ["gaps"]
+    assert (enough.verdict, enough.more) == ("pass", 0)
+
+
+@mark.parametrize("rows", [5, 3000])
+def test_a_column_that_is_mostly_missing_needs_more_rows(rows: int) -> None:
+    """One in ten is there: of 30,000 reference rows 3,000 values, of which a part is needed in the current data."""
+    before = reference(mostly_missing(30_000))
+    panel = compared(before, mostly_missing(rows))
+    undecided = {one.name for one in panel.columns if one.verdict == "inconclusive"}
+    assert undecided == ({"rare"} if rows == 3000 else {"rare", "x"})
+    assert panel.more == approx(10 * (current_needed(panel.needed, 3000) or 0), rel=0.1)
+    assert compared(before, mostly_missing(int((panel.more or 0) * 1.1))).verdict == "pass"
+
+
+def test_a_column_of_which_the_reference_has_too_few_values_is_never_decided() -> None:
+    panel = compared(reference(mostly_missing(5000)), mostly_missing(100_000))
+    assert (panel.verdict, panel.more) == ("inconclusive", None)
+
+
+def mostly_missing(rows: int) -> Columns:
+    rng = np.random.default_rng([24, rows])
+    return {"x": rng.normal(size=rows), "rare": np.where(np.arange(rows) % 10 < 9, np.nan, rng.normal(size=rows))}
+
+
+def test_what_is_missing_on_both_sides_is_as_it_was() -> None:
+    empty: Columns = {"numbers": np.full(3000, np.nan), "levels": Counter({None: 3000})}
+    panel = compared(reference(empty), empty)
+    assert (panel.verdict, [one.verdict for one in panel.columns]) == ("pass", ["pass", "pass"])
+    few = compared(reference(empty), {"numbers": np.full(100, np.nan), "levels": Counter({None: 100})})
+    assert (few.verdict, few.more) == ("inconclusive", current_needed(few.needed, 3000))
+    assert compared(reference(empty), {**empty, "numbers": np.ones(3000)}).verdict == "fail"
 
 
 @mark.parametrize(("shift", "rows"), [(0.5, 180), (0.2, 1080), (0.1, 4300)])
