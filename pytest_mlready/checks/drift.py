@@ -157,12 +157,12 @@ def model_age(drift_data: DriftData, settings: Settings) -> Finding:
     limit = (settings.drift or Drift()).max_age_days or 0.0
     made_at = drift_data.reference.get("made_at")
     if made_at is None:
-        return inconclusive("the reference does not say when it was made: declare a profile of it, which does")
+        return inconclusive("the reference does not say how old its data are: declare a profile of them, which does")
     days = (drift_data.gathered_at - made_at) / DAY_S
     measured = Measurement(round(days, 1), "d", limit=limit)
     if days > limit:
-        return failed(f"the reference is {days:.0f} days old, {limit:g} are allowed", measured)
-    return passed(f"the reference is {days:.0f} days old", measured)
+        return failed(f"the reference's data are {days:.0f} days old, {limit:g} are allowed", measured)
+    return passed(f"the reference's data are {days:.0f} days old", measured)
 
 
 def of_panel(panel: Panel) -> Finding:

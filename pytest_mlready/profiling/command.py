@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 from pytest_mlready.measure.drift import ProfileError
@@ -22,6 +24,8 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser.add_argument("data", nargs="+", type=Path, help="files that are parts of one data set")
     parser.add_argument("-o", "--output", type=Path, required=True, help="where the profile goes, a .json file")
     parser.add_argument("--add", type=Path, metavar="PROFILE", help="of other rows, to which these are added")
+    dated = "when the data were taken (2026-01-31), by default when the oldest file was written; --add keeps the older"
+    parser.add_argument("--made-at", type=_moment, metavar="DATE", help=dated)
     parser.add_argument("--columns", nargs="+", help="only these columns")
     parser.add_argument("--ignore", nargs="+", default=[], help="not these columns: identifiers, labels")
     parser.add_argument("--jobs", type=int, default=1, help="processes that read Parquet files, -1 for one a core")
@@ -31,7 +35,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 def _run(options: argparse.Namespace) -> int:
     shown = _Progress(", ".join(path.name for path in options.data))
     try:
-        before = load(options.add)[0] if options.add else None
+        before, taken = load(options.add) if options.add else (None, None)
         made = profile(
             options.data,
             beside=before,
@@ -41,12 +45,30 @@ def _run(options: argparse.Namespace) -> int:
             progress=shown,
         )
         made = made if before is None else before + made
-        save(made, options.output)
+        save(made, options.output, _oldest(taken, options.made_at, options.data))
         shown.done(f"{options.output}: {made.rows} rows, {len(made.columns)} columns")
     except (DataError, ProfileError) as error:
         shown.done(f"python -m pytest_mlready profile: {error}")
         return 2
     return 0
+
+
+def _moment(text: str) -> float:
+    """Of a date or time, of UTC unless it says otherwise, in seconds since the epoch."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no date such as 2026-01-31") from None
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    if moment > datetime.now(UTC):
+        raise argparse.ArgumentTypeError(f"{text} is not yet")
+    return moment.timestamp()
+
+
+def _oldest(before: float | None, declared: float | None, files: Sequence[Path]) -> float:
+    """When the oldest of the data were taken: those of a profile that these are added to, and of files."""
+    these = min(path.stat().st_mtime for path in files) if declared is None else declared
+    return these if before is None else min(before, these)
 
 
 class _Progress:

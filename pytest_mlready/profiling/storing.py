@@ -10,19 +10,23 @@ from pytest_mlready.measure.drift import Profile, decode, encode
 from pytest_mlready.profiling.inputs import DataError
 
 
-def save(profile: Profile, path: str | Path) -> None:
-    """Write a profile as JSON, with the time. Raises DataError if it cannot be written."""
+def save(profile: Profile, path: str | Path, made_at: float | None = None) -> None:
+    """Write a profile as JSON, and when its data were taken, in seconds since the epoch: by default now.
+
+    Raises:
+        DataError: cannot be written.
+    """
     path = Path(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        temporary.write_bytes(encode(profile, time.time()))
+        temporary.write_bytes(encode(profile, time.time() if made_at is None else made_at))
         temporary.replace(path)
     except OSError as error:
         raise DataError(f"{path}: cannot be written: {error}") from None
 
 
 def load(path: str | Path) -> tuple[Profile, float | None]:
-    """A profile, and when it was made, in seconds since the epoch.
+    """A profile, and when its data were taken, in seconds since the epoch.
 
     Raises:
         DataError: cannot be read.

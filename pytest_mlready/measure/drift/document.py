@@ -63,7 +63,7 @@ class _Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def encode(profile: Profile, made_at: float | None = None) -> bytes:
-    """The profile as UTF-8 JSON; `made_at` is when, in seconds since the epoch."""
+    """The profile as UTF-8 JSON; `made_at` is when its data were taken, in seconds since the epoch."""
     return msgspec.json.encode(_document(profile, made_at))
 
 
@@ -90,7 +90,7 @@ def _document(profile: Profile, made_at: float | None) -> _Document:
 
 
 def decode(document: bytes | str, source: str = "profile") -> tuple[Profile, float | None]:
-    """The reverse: the profile and when it was made. Raises ProfileError, which names the source."""
+    """The reverse: the profile and when its data were taken. Raises ProfileError, which names the source."""
     try:
         version = msgspec.json.decode(document, type=dict[str, msgspec.Raw]).get("mlready_profile")
         if version is None:

@@ -1,14 +1,15 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
-from pytest import CaptureFixture, MonkeyPatch, importorskip, mark, raises
+from pytest import CaptureFixture, MonkeyPatch, approx, importorskip, mark, raises
 
 from pytest_mlready.__main__ import main
 from pytest_mlready.measure.drift import encode
-from pytest_mlready.profiling import load, profile
+from pytest_mlready.profiling import load, profile, save
 
 importorskip("pyarrow")
 ROWS = [f"{number % 7},{'ab'[number % 2]}" for number in range(100)]
@@ -36,6 +37,41 @@ def test_rows_are_added_to_a_profile(tmp_path: Path) -> None:
     assert main(["profile", rest, part, "-o", both, "--columns", "x"]) == 0
     sums = [int(load(path)[0].columns[0].cells.sum()) for path in (then, both)]  # type: ignore[union-attr]
     assert sums == [100, 100]
+
+
+DAY = 86_400
+WRITTEN = 1.7e9
+
+
+@mark.parametrize(
+    ("options", "expected"),
+    [
+        ([], WRITTEN),
+        (["--made-at", "2024-06-30"], 19904 * DAY),
+        (["--made-at", "2024-06-30T02:00:00+02:00"], 19904 * DAY),
+        (["--add", "new.json"], WRITTEN),
+        (["--add", "old.json", "--made-at", "2024-06-30"], 10 * DAY),
+        (["--add", "of unknown age.json"], WRITTEN),
+    ],
+)
+def test_a_profile_is_as_old_as_its_oldest_data(
+    options: list[str], expected: float, tmp_path: Path, monkeypatch: MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, made_at in (("old", 10.0 * DAY), ("new", None)):
+        save(profile(written(tmp_path / "a.csv", ROWS)), f"{name}.json", made_at)
+    (tmp_path / "of unknown age.json").write_bytes(encode(load("new.json")[0]))
+    files = [written(tmp_path / "a.csv", ROWS), written(tmp_path / "b.csv", ROWS)]
+    os.utime(files[1], (WRITTEN, WRITTEN))
+    assert main(["profile", *files, "-o", "p.json", *options]) == 0
+    assert load("p.json")[1] == approx(expected)
+
+
+@mark.parametrize(("date", "says"), [("June", "no date such as 2026-01-31"), ("2999-01-01", "is not yet")])
+def test_dates_that_are_none(date: str, says: str, capsys: CaptureFixture[str]) -> None:
+    with raises(SystemExit):
+        main(["profile", "a.csv", "-o", "p.json", "--made-at", date])
+    assert says in capsys.readouterr().err
 
 
 @mark.parametrize(

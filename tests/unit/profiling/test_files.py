@@ -112,6 +112,8 @@ def test_profiles_are_saved_and_compared(tmp_path: Path) -> None:
     found, made_at = load(saved)
     assert (encode(found), made_at is not None) == (encode(profile(columns())), True)
     assert [one.name for one in tmp_path.iterdir()] == ["p.json"]
+    save(found, saved, 1.5e9)
+    assert load(saved)[1] == 1.5e9
     panel = drift(saved, {**columns(), "x": columns()["x"] + 1}, ignore=["n"])
     assert (panel.verdict, {one.column for one in panel.alarms}) == ("fail", {"x"})
     assert [one.name for one in panel.columns] == ["x", "level"]
