@@ -14,13 +14,10 @@ Exit 1 if a target is missed; with --quick no timing is one. On a machine that d
 from __future__ import annotations
 
 import argparse
-import ctypes
 import json
-import resource
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -30,15 +27,14 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
+from drift_memory import COLUMNS, MIB, SEED, made, memory_of, said
 from scipy import stats
 from threadpoolctl import threadpool_limits
 
 from pytest_mlready.measure.drift import encode
 from pytest_mlready.profiling import drift, profile, save
 
-SEED, MIB = 20261121, 2**20
-COLUMNS, GROUP = 5, 1_000_000
-VECTOR = 8
+GROUP = 1_000_000
 IMPORTS = "import time; a = time.process_time(); import pytest_mlready.profiling; print(time.process_time() - a)"
 FIRST = """
 import sys, time
@@ -99,13 +95,13 @@ def main() -> int:
 def _figures(options: argparse.Namespace, part: int) -> Iterator[Row]:
     yield Row("import", min(_imported() for _ in range(3)), "CPU s", 0.25)
     yield _size()
-    small, few = _made(200, 30), _known(30, part)
+    small, few = made(200, 30), _known(30, part)
     yield Row("200 x 30", _cpu(options.rounds, lambda table: drift(few, table), small), "CPU s", 0.02)
     yield Row("200 x 30, import and first comparison", _first(few, small), "CPU s")
-    middle, known = _made(100_000 // part, 100), _known(100, part)
+    middle, known = made(100_000 // part, 100), _known(100, part)
     ours = _cpu(options.rounds, lambda table: drift(known, table), middle)
     yield Row("100k x 100", ours, "CPU s", 0.25)
-    reference = _made(100_000 // part, 100, seed=1)
+    reference = made(100_000 // part, 100, seed=1)
     scipy = _cpu(min(2, options.rounds), lambda table: _scipy(reference, table), middle)
     yield Row("100k x 100, plain scipy", scipy, "CPU s")
     yield Row("100k x 100, scipy / ours", scipy / ours, "times", 4.0, at_least=True)
@@ -113,23 +109,12 @@ def _figures(options: argparse.Namespace, part: int) -> Iterator[Row]:
         peer = _evidently(options.evidently, reference, middle)
         yield Row("100k x 100, evidently", peer, "CPU s")
         yield Row("100k x 100, evidently / ours", peer / ours, "times", 100.0, at_least=True)
-    large, known = _made(1_000_000 // part, 50), _known(50, part)
+    large, known = made(1_000_000 // part, 50), _known(50, part)
     yield Row("1M x 50", _cpu(options.rounds, lambda table: drift(known, table), large), "CPU s", 1.0)
     yield Row("1M x 50, memory above the data", _apart(known, 1_000_000 // part), "MiB", 64)
     if options.rows or options.quick:
         yield from _file(options.directory, options.rows or 10 * GROUP // part)
         yield from _one_group(options.directory, (options.rows or 10 * GROUP // part) // 5)
-
-
-def _made(rows: int, columns: int, seed: int = 0) -> dict[str, Any]:
-    rng = np.random.default_rng([SEED, rows, columns, seed])
-    numbers: dict[str, Any] = {f"x{at}": rng.normal(50, 10, rows) for at in range(columns - columns // 10)}
-    return numbers | {f"level{at}": _texts(rng.integers(0, 8, rows)) for at in range(columns // 10)}
-
-
-def _texts(codes: Any) -> Any:
-    """A level's name for each code, none of them the same object as another."""
-    return np.array([f"level {code}" for code in codes.tolist()], dtype=object)
 
 
 def _read_again(table: dict[str, Any]) -> dict[str, Any]:
@@ -141,11 +126,11 @@ def _read_again(table: dict[str, Any]) -> dict[str, Any]:
 
 
 def _known(columns: int, part: int) -> Any:
-    return profile(_made(100_000 // part, columns, seed=2))
+    return profile(made(100_000 // part, columns, seed=2))
 
 
 def _size() -> Row:
-    profiled = profile(_made(20_000, 100))
+    profiled = profile(made(20_000, 100))
     return Row("profile of 100 columns", len(encode(profiled)) / MIB, "MiB", 1.0)
 
 
@@ -178,15 +163,7 @@ def _apart(known: Any, rows: int) -> float:
     with tempfile.TemporaryDirectory() as directory:
         path = str(Path(directory, "profile.json"))
         save(known, path)
-        return float(_said("_compare_large", path, str(rows)))
-
-
-def _compare_large(path: str, rows: str) -> None:
-    drift(path, _made(1000, 50))
-    table = _made(int(rows), 50)
-    ctypes.CDLL(None).malloc_trim(0)
-    with threadpool_limits(1):
-        print(_memory(lambda: drift(path, table)))
+        return float(said("compare_large", path, str(rows)))
 
 
 def _scipy(before: dict[str, Any], after: dict[str, Any]) -> None:
@@ -214,28 +191,6 @@ def _plain(column: Any) -> Any:
     return column.astype(str) if column.dtype == object else column
 
 
-def _memory(run: Callable[[], object]) -> float:
-    """MiB that the process takes at most above what it has now, looked at every millisecond."""
-    run_done = threading.Event()
-    begin, most = _resident(), [_resident()]
-
-    def look() -> None:
-        while not run_done.wait(0.001):
-            most[0] = max(most[0], _resident())
-
-    watcher = threading.Thread(target=look)
-    watcher.start()
-    run()
-    run_done.set()
-    watcher.join()
-    return (most[0] - begin) / MIB
-
-
-def _resident() -> int:
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * resource.getpagesize()
-
-
 def _file(directory: Path, rows: int) -> Iterator[Row]:
     import pyarrow as arrow
     import pyarrow.parquet as parquet
@@ -251,7 +206,7 @@ def _file(directory: Path, rows: int) -> Iterator[Row]:
     try:
         documents: list[bytes] = []
         began, cpu = time.monotonic(), time.process_time()
-        memory = _memory(lambda: documents.append(encode(profile(path))))
+        memory = memory_of(lambda: documents.append(encode(profile(path))))
         yield Row(f"{cell}, one process", time.monotonic() - began, "s")
         yield Row(f"{cell}, one process", time.process_time() - cpu, "CPU s")
         yield Row(f"{cell}, memory", memory, "MiB", 512)
@@ -267,41 +222,13 @@ def _one_group(directory: Path, rows: int) -> Iterator[Row]:
     """Made and profiled by processes of their own: what made it leaves memory behind that would hide what is taken."""
     path = directory / "drift_speed_group.parquet"
     try:
-        _said("_write_group", str(path), str(rows))
+        said("write_group", str(path), str(rows))
         cell = f"{rows / 1e6:g}M x {COLUMNS} and vectors, one row group, {path.stat().st_size / 1e9:.2g} GB"
-        memory, seconds = json.loads(_said("_profile_group", str(path)))
+        memory, seconds = json.loads(said("profile_group", str(path)))
         yield Row(cell, seconds, "CPU s")
         yield Row(f"{cell}, memory", memory, "MiB", 128)
     finally:
         path.unlink(missing_ok=True)
-
-
-def _said(function: str, *arguments: str) -> str:
-    """What a function of this module prints in another process."""
-    code = f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); import drift_speed"
-    code = f"{code}; drift_speed.{function}(*sys.argv[1:])"
-    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True)
-    return done.stdout
-
-
-def _write_group(path: str, rows: str) -> None:
-    import pyarrow as arrow
-    import pyarrow.parquet as parquet
-
-    rng = np.random.default_rng([SEED, int(rows)])
-    columns = {f"x{at}": rng.standard_normal(int(rows), dtype=np.float32) for at in range(COLUMNS)}
-    vectors = rng.standard_normal(int(rows) * VECTOR, dtype=np.float32)
-    table = arrow.table({**columns, "vector": arrow.FixedSizeListArray.from_arrays(vectors, VECTOR)})
-    parquet.write_table(table, path, row_group_size=int(rows))
-
-
-def _profile_group(path: str) -> None:
-    import pyarrow.parquet  # noqa: F401  # what is loaded is no part of what reading takes
-
-    profile(_made(1000, 10))
-    began = time.process_time()
-    memory = _memory(lambda: profile(path, ignore=["vector"]))
-    print(json.dumps([memory, time.process_time() - began]))
 
 
 def _line(row: Row) -> str:
