@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from pytest_mlready.measure.drift import Columns, Profile, ProfileError, planned, planned_like, profiled, steps
-from pytest_mlready.measure.drift.plan import ColumnPlan
+from pytest_mlready.measure.drift.plan import ColumnPlan, LevelPlan
 from pytest_mlready.profiling.inputs import Batch, DataError, Part, Rows, Source, chosen, required, source_of
 
 SAMPLE = 65_536
@@ -54,7 +54,8 @@ def profile(
     Raises:
         DataError: cannot be read, has columns of lists or bytes, lacks some of `beside`'s or has them of another kind.
     """
-    source = source_of(data)
+    levels = [one.name for one in beside.plan if isinstance(one, LevelPlan)] if beside is not None else []
+    source = source_of(data, levels)
     names = chosen(source, columns, ignore, strict=like is None)
     share = (SAMPLE if like is None else SMALL_SAMPLE) / max(1, source.rows)
     if beside is not None:

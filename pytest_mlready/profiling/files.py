@@ -35,17 +35,18 @@ class RowGroup:
 
 @dataclass(frozen=True)
 class Text:
-    """A CSV file."""
+    """A CSV file; `texts` are columns of codes that look like numbers or dates."""
 
     path: Path
     first: int = 0
+    texts: tuple[str, ...] = ()
 
     def batches(self, names: Sequence[str]) -> Iterator[Frame]:
         """The rows, at most `BATCH` at a time, of these columns. Raises DataError for a line that cannot be read."""
         arrow, csv = required("pyarrow"), required("pyarrow.csv")
         first = self.first
         try:
-            with _opened(csv, self.path, names) as reader:
+            with _opened(csv, self.path, names, self.texts) as reader:
                 for block in reader:
                     for at in range(0, block.num_rows, BATCH):
                         batch = block.slice(at, BATCH)
@@ -56,8 +57,8 @@ class Text:
             raise DataError(f"{self.path}: {error}; {hint}") from None
 
 
-def source_of(paths: Sequence[Path]) -> Source:
-    """Files that are parts of one data set, each by the ending of its name.
+def source_of(paths: Sequence[Path], levels: Sequence[str] = ()) -> Source:
+    """Files that are parts of one data set, each by the ending of its name; of CSV files `levels` are no numbers.
 
     Raises:
         DataError: one is not there, cannot be read, is of another kind, or has other columns than the first.
@@ -66,7 +67,7 @@ def source_of(paths: Sequence[Path]) -> Source:
     parts: list[Part] = []
     rows = 0
     for path in paths:
-        one = _source_of(path, rows)
+        one = _source_of(path, rows, levels)
         if parts and one.names != names:
             other = sorted(set(names) ^ set(one.names)) or "the same in another order"
             raise DataError(f"{path}: has other columns than {paths[0]}: {other}")
@@ -75,12 +76,12 @@ def source_of(paths: Sequence[Path]) -> Source:
     return Source(names, rows, parts)
 
 
-def _source_of(path: Path, first: int) -> Source:
+def _source_of(path: Path, first: int, levels: Sequence[str]) -> Source:
     if path.suffix.lower() not in (*PARQUET, *CSV):
         raise DataError(f"{path}: is neither CSV nor Parquet by its name ({', '.join((*CSV, *PARQUET))})")
     if not path.is_file():
         raise DataError(f"{path}: there is no such file")
-    return (_parquet if path.suffix.lower() in PARQUET else _csv)(path, first)
+    return _parquet(path, first) if path.suffix.lower() in PARQUET else _csv(path, first, levels)
 
 
 def _parquet(path: Path, first: int) -> Source:
@@ -97,30 +98,32 @@ def _parquet(path: Path, first: int) -> Source:
     return Source(_once(path, names), metadata.num_rows, parts)
 
 
-def _csv(path: Path, first: int) -> Source:
+def _csv(path: Path, first: int, levels: Sequence[str]) -> Source:
     """Its rows are about its lines: texts may hold line breaks."""
     arrow, csv = required("pyarrow"), required("pyarrow.csv")
     try:
         with _opened(csv, path) as reader:
             names = tuple(reader.schema.names)
+            booleans = {one.name for one in reader.schema if one.type == arrow.bool_()}
         with path.open("rb") as file:
             lines = sum(block.count(b"\n") for block in iter(lambda: file.read(CSV_BLOCK), b""))
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: cannot be read as CSV: {error}; save it as UTF-8") from None
     except (arrow.ArrowInvalid, OSError) as error:
         raise DataError(f"{path}: cannot be read as CSV: {error}") from None
-    return Source(_once(path, names), lines, [Text(path, first)])
+    return Source(_once(path, names), lines, [Text(path, first, tuple(one for one in levels if one not in booleans))])
 
 
-def _opened(csv: Any, path: Path, names: Sequence[str] = ()) -> Any:
+def _opened(csv: Any, path: Path, names: Sequence[str] = (), texts: Sequence[str] = ()) -> Any:
     """A reader of these columns, by default of all."""
+    kinds = dict.fromkeys(texts, required("pyarrow").string())
     return csv.open_csv(
         path,
         read_options=csv.ReadOptions(block_size=CSV_BLOCK),
         parse_options=csv.ParseOptions(
             delimiter="\t" if path.suffix.lower() == ".tsv" else ",", newlines_in_values=True
         ),
-        convert_options=csv.ConvertOptions(strings_can_be_null=True, include_columns=list(names)),
+        convert_options=csv.ConvertOptions(strings_can_be_null=True, include_columns=list(names), column_types=kinds),
     )
 
 

@@ -98,10 +98,11 @@ class Frame:
         return {name: _of_series(name, frame[name]) for name in names}
 
 
-def source_of(data: object) -> Source:
+def source_of(data: object, levels: Sequence[str] = ()) -> Source:
     """A path or several, a frame (pandas, Polars, PyArrow, what narwhals knows), a mapping of columns, or an array.
 
-    An array of shape (rows, columns) has columns x0, x1, …; one of shape (rows,) has x0.
+    An array of shape (rows, columns) has columns x0, x1, …; one of shape (rows,) has x0. Of CSV files, which do not
+    tell codes from numbers, `levels` names columns that are no numbers.
 
     Raises:
         DataError: none of these, or columns of different lengths.
@@ -110,7 +111,7 @@ def source_of(data: object) -> Source:
     if isinstance(data, list | tuple) and data and all(isinstance(one, str | Path) for one in data):
         from pytest_mlready.profiling import files
 
-        return files.source_of([Path(one) for one in data])
+        return files.source_of([Path(one) for one in data], levels)
     if isinstance(data, np.ndarray):
         data = {name: data[name] for name in data.dtype.names} if data.dtype.names else _named(data)
     if isinstance(data, Mapping):

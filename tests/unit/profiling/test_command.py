@@ -8,7 +8,7 @@ from pathlib import Path
 from pytest import CaptureFixture, MonkeyPatch, approx, importorskip, mark, raises
 
 from pytest_mlready.__main__ import main
-from pytest_mlready.measure.drift import encode
+from pytest_mlready.measure.drift import encode, to_plain
 from pytest_mlready.profiling import load, profile, save
 
 importorskip("pyarrow")
@@ -37,6 +37,18 @@ def test_rows_are_added_to_a_profile(tmp_path: Path) -> None:
     assert main(["profile", rest, part, "-o", both, "--columns", "x"]) == 0
     sums = [int(load(path)[0].columns[0].cells.sum()) for path in (then, both)]  # type: ignore[union-attr]
     assert sums == [100, 100]
+
+
+def test_codes_that_happen_to_be_numbers_are_added_as_codes(tmp_path: Path) -> None:
+    january, february, both = (str(tmp_path / name) for name in ("a.csv", "b.csv", "both.csv"))
+    codes = ["A1", "07", "7", "1.50"], ["07", "7", "7", "1.50", ""]
+    for path, some in ((january, codes[0]), (february, codes[1]), (both, [*codes[0], *codes[1]])):
+        Path(path).write_text("\n".join(["x,code", *(f"1,{code}" for code in some * 50)]))
+    first, then, whole = (str(tmp_path / f"{name}.json") for name in ("first", "then", "whole"))
+    assert main(["profile", january, "-o", first]) == 0
+    assert main(["profile", february, "-o", then, "--add", first]) == 0
+    assert main(["profile", both, "-o", whole]) == 0
+    assert to_plain(load(then)[0])["columns"][1] == to_plain(load(whole)[0])["columns"][1]
 
 
 DAY = 86_400
@@ -80,7 +92,6 @@ def test_dates_that_are_none(date: str, says: str, capsys: CaptureFixture[str]) 
         (["x", "1", "2"], [], "has columns that these data lack, or leave out: ['level']"),
         (["x,level", "1,a", "2,b"], ["--columns", "x"], "has columns that these data lack, or leave out: ['level']"),
         (["x,level", "1,a", "2,b"], ["--ignore", "x"], "has columns that these data lack, or leave out: ['x']"),
-        (["x,level", "1,7", "2,8"], [], "column 'level' holds numbers, its profile levels"),
         (["x,level", "y,a", "z,b"], [], "column 'x' has numbers in some rows and texts in others"),
     ],
 )

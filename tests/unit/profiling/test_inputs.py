@@ -107,6 +107,13 @@ def test_dates_and_large_numbers_that_pandas_keeps_in_arrow(missing: list[None])
     assert encode(profile(frame)) == encode(profile(expected))
 
 
+def test_numbers_are_not_added_to_levels() -> None:
+    codes = profile({"code": np.array(["A1", "7"], dtype=object)})
+    with raises(DataError, match="column 'code' holds numbers, its profile levels: give them as texts"):
+        profile({"code": np.array([7, 8])}, beside=codes)
+    assert profile({"code": np.array([np.nan])}, beside=codes).rows == 1
+
+
 def test_columns_can_be_chosen_and_ignored() -> None:
     data = {name: np.arange(20.0) for name in "abc"}
     assert [one.name for one in profile(data, columns=["a", "c"], ignore=["c"]).plan] == ["a"]
