@@ -318,6 +318,39 @@ class TestOfflineParity:
     def test_a_number_is_compared_as_it_was_rounded(self, recorded: float, status: Status) -> None:
         assert self.judge(record(1, 2, 3), recorded).status is status
 
+    @pytest.mark.parametrize(
+        ("wrong", "recorded", "status"),
+        [
+            (40, 0.9, Status.PASS),
+            (41, 0.9, Status.PASS),
+            (56, 0.9, Status.INCONCLUSIVE),
+            (16, 1.0, Status.INCONCLUSIVE),
+            (61, 0.9, Status.FAIL),
+            (6, 0.98, Status.PASS),
+            (6, 0.99, Status.PASS),
+        ],
+    )
+    def test_few_places_excuse_little(self, wrong: int, recorded: float, status: Status) -> None:
+        """0.9 may be 0.900 or a rounded 0.86; 0.985 is rounded to either side."""
+        assert self.judge(record(*range(wrong)), recorded).status is status
+
+    @pytest.mark.parametrize(
+        ("off", "recorded", "status"),
+        [
+            (5e-05, 5e-05, Status.PASS),
+            (0.25, 5e-05, Status.FAIL),
+            (2.01, 2.0, Status.PASS),
+            (2.04, 2.0, Status.INCONCLUSIVE),
+            (2.2, 2.0, Status.FAIL),
+        ],
+    )
+    def test_an_error_is_rounded_by_its_own_size(self, off: float, recorded: float, status: Status) -> None:
+        """Numbers of an exponent have the places that it says."""
+        assert self.judge(numbers(off), recorded, metric="mae").status is status
+
+    def test_a_declared_tolerance_decides(self) -> None:
+        assert self.judge(record(*range(56)), 0.9, offline_tolerance=0.05).status is Status.PASS
+
     def test_a_number_is_of_all_rows(self) -> None:
         some = replace(record(), answers=(None, *answers()[1:]))
         assert self.judge(some, 1.0).status is Status.INCONCLUSIVE
