@@ -80,10 +80,10 @@ def answered(context: Context, labelled: LabelledRows, quality: Quality) -> Labe
         tuple(sorted(asked.versions)),
         labelled.beside,
         noisy,
-        _others(context, labelled.rows, "baseline", None if quality.baseline == MAJORITY else quality.baseline),
-        _others(context, labelled.rows, "previous", quality.previous),
-        _others(context, labelled.rows, "offline", quality.offline if isinstance(quality.offline, str) else None),
-        _others(context, labelled.rows, "unoptimised", quality.unoptimised),
+        _others(context, labelled, "baseline", None if quality.baseline == MAJORITY else quality.baseline),
+        _others(context, labelled, "previous", quality.previous),
+        _others(context, labelled, "offline", quality.offline if isinstance(quality.offline, str) else None),
+        _others(context, labelled, "unoptimised", quality.unoptimised),
         datetime.datetime.now(datetime.UTC).date().isoformat(),
     )
 
@@ -111,16 +111,16 @@ def shaken_rows(rows: Sequence[Row], noise: float, rng: random.Random) -> list[R
     return made
 
 
-def _others(context: Context, rows: Sequence[Row], key: str, declared: str | None) -> Answers:
+def _others(context: Context, labelled: LabelledRows, key: str, declared: str | None) -> Answers:
     """What a declared file or callable answers to the rows."""
     if declared is None:
         return ()
     path = context.settings.path(declared)
     if path.suffix in {".json", ".csv"}:
-        return answers_of_file(path, key, len(rows))
+        return answers_of_file(path, key, labelled.truth)
     if key in {"baseline", "previous"}:
         raise GatherError(f"quality.{key}: expected a .json or .csv file of answers, not {declared!r}")
-    return expected_of(declared, context.settings.directory, rows, f"quality.{key}")
+    return expected_of(declared, context.settings.directory, labelled.rows, f"quality.{key}")
 
 
 def _quality(settings: Settings) -> Quality:

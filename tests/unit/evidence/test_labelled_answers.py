@@ -133,12 +133,30 @@ def test_an_earlier_run_is_the_version_before(tmp_path: Path) -> None:
     record = LabelledAnswers((1, 0), (Prediction(1, (0.2, 0.8), classes=("0", "1")), None), 1)
     path = tmp_path / "labelled_answers.json"
     path.write_bytes(msgspec.json.encode({"name": "labelled_answers", "record": record}))
-    assert answers_of_file(path, "previous", 2) == record.answers
+    assert answers_of_file(path, "previous", (1, 0)) == record.answers
+
+
+@pytest.mark.parametrize("truth", [(0, 1, 1), (1, 1, 0)], ids=["sorted", "drawn again"])
+def test_an_earlier_run_on_other_rows_is_refused(truth: tuple[int, ...], tmp_path: Path) -> None:
+    """Answers to other rows are right as often as chance has it, so that any model beats them."""
+    record = LabelledAnswers((1, 0, 1), tuple(map(Prediction, (1, 0, 1))), 3)
+    path = tmp_path / "labelled_answers.json"
+    path.write_bytes(msgspec.json.encode({"name": "labelled_answers", "record": record}))
+    with pytest.raises(GatherError, match=r"labelled_answers\.json is about other rows, .* true answer of 2 of 3"):
+        answers_of_file(path, "previous", truth)
+
+
+@pytest.mark.parametrize("truth", [("yes", 1.0, 2.5), ("yes", "1", "2.5")])
+def test_the_same_truth_by_another_reader_is_the_same(truth: tuple[str | float, ...], tmp_path: Path) -> None:
+    """Numbers of a CSV file may be texts of a JSON one."""
+    (tmp_path / "a.json").write_text(json.dumps({"truth": ["yes", 1, 2.5], "answers": ["yes", 0, 2]}))
+    assert len(answers_of_file(tmp_path / "a.json", "previous", truth)) == 3
 
 
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
+        ("a.json", '{"answers": [1, 0], "truth": [1]}', "of row 2 none there and 0 now"),
         ("a.json", "{", "quality.previous: a.json cannot be read: "),
         ("a.json", '{"rows": []}', 'a.json: expected a list of answers, {"answers": […]}, or CSV'),
         ("a.json", "[1]", "quality.previous: a.json has 1 answers, there are 2 labelled rows"),
@@ -149,7 +167,7 @@ def test_an_earlier_run_is_the_version_before(tmp_path: Path) -> None:
 def test_a_file_of_answers_that_is_none(name: str, content: str, said: str, tmp_path: Path) -> None:
     (tmp_path / name).write_text(content)
     with pytest.raises(GatherError) as caught:
-        answers_of_file(tmp_path / name, "previous", 2)
+        answers_of_file(tmp_path / name, "previous", (1, 0))
     assert said in str(caught.value)
 
 
