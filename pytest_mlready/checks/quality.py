@@ -18,7 +18,7 @@ from pytest_mlready.checks.labelled import (
     unreadable,
 )
 from pytest_mlready.finding import Finding
-from pytest_mlready.measure import performance
+from pytest_mlready.measure import gains, performance
 from pytest_mlready.measure.estimates import Estimate
 from pytest_mlready.measure.proportions import Word
 from pytest_mlready.measure.scored import Scored
@@ -163,7 +163,7 @@ def _beside(
     record: LabelledAnswers, settings: Settings, rows: Compared, other: Scored, limit: float, whom: str
 ) -> Finding:
     metric = declared(settings).metric
-    gain = performance.gain(metric, rows.first, other, rows.clusters)
+    gain = gains.gain(metric, rows.first, other, rows.clusters)
     mine, theirs = performance.value(metric, rows.first), performance.value(metric, other)
     wanted = f"at least {limit:g} better" if limit >= 0 else f"at most {-limit:g} worse"
     what = f"{metric} {mine:.4g}, {whom} {theirs:.4g}: better by {shown(gain)} on {gain.n} rows; {wanted} is demanded"

@@ -55,13 +55,18 @@ def difference(gained: int, lost: int, n: int) -> Difference:
     return Difference((gained - lost) / n, lower, upper, n, (gained + lost) / n)
 
 
-def score_bounds(gained: int, lost: int, n: int, alpha: float, alpha_upper: float | None = None) -> tuple[float, float]:
-    """One-sided lower and upper bound on P(only the first is right) - P(only the second is right)."""
+def score_bounds(
+    gained: float, lost: float, n: float, alpha: float, alpha_upper: float | None = None
+) -> tuple[float, float]:
+    """One-sided lower and upper bound on P(only the first is right) - P(only the second is right).
+
+    Counts may be fractions, for effective counts of dependent rows.
+    """
     low, high = scipy.special.ndtri(1 - alpha), scipy.special.ndtri(1 - (alpha if alpha_upper is None else alpha_upper))
     return _where(gained, lost, n, low), _where(gained, lost, n, -high)
 
 
-def score(gained: int, lost: int, n: int, assumed: float) -> float:
+def score(gained: float, lost: float, n: float, assumed: float) -> float:
     """Tango's statistic, standard normal if the difference is the assumed one, in (-1, 1)."""
     # The most likely share of lost rows under the assumption: the larger root of a quadratic (his equation 8).
     a, c = 2 * n, -lost * assumed * (1 - assumed)
@@ -74,7 +79,7 @@ def score(gained: int, lost: int, n: int, assumed: float) -> float:
     return distance / math.sqrt(variance)
 
 
-def _where(gained: int, lost: int, n: int, z: float) -> float:
+def _where(gained: float, lost: float, n: float, z: float) -> float:
     """The difference at which the statistic, which falls in it, is z; an end of [-1, 1] where it never is."""
 
     from scipy.optimize import brentq  # as long to import as all else here

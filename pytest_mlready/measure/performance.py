@@ -1,4 +1,4 @@
-"""How good a model is, and how much better than another, each with bounds that its metric allows.
+"""How good a model is, with bounds that its metric allows.
 
 Shares of rows get exact bounds (accuracy; F1, which is a function of one share; each recall of the balanced accuracy),
 areas under the ROC curve the bounds of `ranks`, all else the bootstrap; where few rows may carry a metric, also what
@@ -11,12 +11,9 @@ import math
 from collections.abc import Mapping
 from dataclasses import replace
 
-import numpy as np
-from numpy.typing import NDArray
-
-from pytest_mlready.measure import paired, ranks, resampling, tails
+from pytest_mlready.measure import ranks, resampling, tails
+from pytest_mlready.measure.entities import Clusters, design_effect, units
 from pytest_mlready.measure.estimates import Estimate, share
-from pytest_mlready.measure.proportions import upper_bound
 from pytest_mlready.measure.scored import METRICS, Array, Metric, Scored
 
 AREA = "roc_auc"
@@ -28,7 +25,6 @@ UNBOUNDED: Mapping[str, Mapping[int, int]] = {
     "r2": {0: -1, 2: 1},
 }
 """By metric, the columns of its terms that a few rows may carry, and whether the metric falls (-1) or grows in them."""
-Clusters = NDArray[np.intp] | None
 FEWEST = 20
 """Fewer rows, or entities, say nothing of a metric that has to be resampled."""
 
@@ -74,12 +70,12 @@ def estimate(
     made = METRICS[metric]
     terms = made.terms(scored)
     if metric in {"accuracy", "f1"}:
-        weight = 1 / _design_effect(scored.right.astype(float), clusters)
+        weight = 1 / design_effect(scored.right.astype(float), clusters)
         return _shared(made, terms.sum(axis=0) * weight, scored.n, alpha, upper)
     if metric == "balanced_accuracy":
-        weight = 1 / _design_effect(scored.right.astype(float), clusters)
+        weight = 1 / design_effect(scored.right.astype(float), clusters)
         return _balanced(terms.sum(axis=0) * weight, scored.n, alpha, upper)
-    if _units(scored.n, clusters) < FEWEST:
+    if units(scored.n, clusters) < FEWEST:
         return Estimate(made.value(scored), -math.inf, math.inf, scored.n)
     seen = resampling.bounds(terms, made.of, alpha, clusters, alpha_upper=upper)
     for column, worse in UNBOUNDED.get(metric, {}).items():
@@ -89,35 +85,6 @@ def estimate(
             lower, upper_seen = min(seen.lower, bound), max(seen.upper, bound)
             seen = replace(seen, lower=lower) if worse < 0 else replace(seen, upper=upper_seen)
     return seen
-
-
-def gain(metric: str, new: Scored, old: Scored, clusters: Clusters = None) -> Estimate:
-    """How much better the new answers are than the old ones, to the same rows; positive is better, for losses, too.
-
-    The lower bound is wrong at most `paired.ALPHA_PASS`, the upper one at most `paired.ALPHA_FAIL`. Accuracy is
-    compared by Tango's score test, areas by DeLong's, all else by a bootstrap of the difference, paired by row.
-    """
-    sign = 1 if greater_is_better(metric) else -1
-    if metric == AREA:
-        args = (new.found, old.found, new.is_positive)
-        low = ranks.area_difference(*args, paired.ALPHA_PASS, clusters)
-        high = ranks.area_difference(*args, paired.ALPHA_FAIL, clusters)
-        return Estimate(low.value, low.lower, high.upper, new.n)
-    if metric == "accuracy" and clusters is None:
-        gained, lost = (int(np.count_nonzero(one)) for one in (new.right & ~old.right, old.right & ~new.right))
-        return paired.difference(gained, lost, new.n)
-    made = METRICS[metric]
-    if made.needs == "classes" and not np.any(new.predicted != old.predicted):
-        return _unseen(new, clusters)
-    both = np.concatenate([made.terms(new), made.terms(old)], axis=1)
-    if _units(new.n, clusters) < FEWEST:
-        return Estimate(sign * (made.value(new) - made.value(old)), -math.inf, math.inf, new.n)
-
-    def apart(sums: Array) -> Array:
-        half = sums.shape[-1] // 2
-        return sign * (made.of(sums[..., :half]) - made.of(sums[..., half:]))
-
-    return resampling.bounds(both, apart, paired.ALPHA_PASS, clusters, alpha_upper=paired.ALPHA_FAIL)
 
 
 def _shared(metric: Metric, sums: Array, n: int, alpha: float, upper: float) -> Estimate:
@@ -143,32 +110,3 @@ def _balanced(sums: Array, n: int, alpha: float, upper: float) -> Estimate:
     down = math.sqrt(sum((one.value - one.lower) ** 2 for one in recalls)) / len(recalls)
     up = math.sqrt(sum((one.upper - one.value) ** 2 for one in recalls)) / len(recalls)
     return Estimate(mean, max(0.0, mean - down), min(1.0, mean + up), n)
-
-
-def _unseen(scored: Scored, clusters: Clusters) -> Estimate:
-    """No row is answered otherwise: so many may be as could have been missed in the rarest class."""
-    weight = _units(scored.n, clusters) / scored.n
-    rarest = max(1.0, float(np.unique(scored.truth, return_counts=True)[1].min()) * weight)
-    return Estimate(
-        0.0, -upper_bound(0, rarest, paired.ALPHA_PASS), upper_bound(0, rarest, paired.ALPHA_FAIL), scored.n
-    )
-
-
-def _design_effect(right: Array, clusters: Clusters) -> float:
-    """How many rows count as one: the variance of the mean over entities, by that over rows (L. Kish 1965), from 1.
-
-    Where all rows are alike their entities' likeness is unknown, and an entity counts as one row.
-    """
-    if clusters is None:
-        return 1.0
-    _, held = np.unique(clusters, return_inverse=True)
-    entities, n = int(held.max()) + 1, right.size
-    spread = float(right.var())
-    if spread == 0 or entities < 2:
-        return n / entities
-    sums = np.bincount(held, right - right.mean())
-    return max(1.0, float(np.sum(sums**2)) * entities / (entities - 1) / (n * spread))
-
-
-def _units(n: int, clusters: Clusters) -> int:
-    return n if clusters is None else int(np.unique(clusters).size)

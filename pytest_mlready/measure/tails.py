@@ -56,7 +56,9 @@ def tail_bound(
     bulk[tail, column], member[tail] = 0.0, 1.0
     units = entity_sums(np.column_stack([bulk, member]), None, seed)
     rng = np.random.default_rng(seed)
-    drawn = rng.multinomial(len(units), np.full(len(units), 1 / len(units)), size=RESAMPLES) @ units
+    which = rng.integers(len(units), size=(RESAMPLES, len(units))) + len(units) * np.arange(RESAMPLES)[:, None]
+    times = np.bincount(which.ravel(), minlength=which.size).reshape(which.shape)  # a multinomial, but faster
+    drawn = times @ units
     indices = np.minimum(heaviest, index * 2 * k / rng.chisquare(2 * k, RESAMPLES))
     sums = drawn[:, :-1]
     sums[:, column] += drawn[:, -1] * begins / (1 - indices)
