@@ -21,6 +21,7 @@ from pytest_mlready.checks.labelled import (
 from pytest_mlready.finding import Finding, Measurement, Status, failed, inconclusive, passed
 from pytest_mlready.measure import gaps
 from pytest_mlready.measure.calibration import Calibration, calibration
+from pytest_mlready.measure.entities import Clusters, design_effect
 from pytest_mlready.measure.estimates import share
 from pytest_mlready.measure.scored import Scored
 from pytest_mlready.records import LabelledAnswers
@@ -50,24 +51,28 @@ def fairness(labelled_answers: LabelledAnswers, settings: Settings) -> Finding:
     except Unreadable as problem:
         return unreadable(problem)
     column, limit = str(settings.group), declared(settings).largest_gap
-    rates = rates_by_group(rows.first, groups_of(labelled_answers, column, rows.at), declared(settings).rates)
-    found = gaps.gaps(rates)
+    groups, names = groups_of(labelled_answers, column, rows.at), declared(settings).rates
+    rates = rates_by_group(rows.first, groups, names)
+    found = gaps.gaps(rates_by_group(rows.first, groups, names, rows.clusters))
     if not found:
         return inconclusive(f"the rows are of one group in {column!r}: two are needed to compare")
     word = gaps.judge_gaps(found, limit)
     gap = max(found, key=lambda one: one.apart.lower if word == "fail" else one.apart.upper)
     lines = tuple(f"{one.rate}: {one.first} and {one.second} apart by {shown(one.apart)}" for one in found[:20])
     counts = " and ".join(
-        f"{name} {k / n:.3g} of {n}" for name in (gap.first, gap.second) for k, n in [rates[gap.rate][name]]
+        f"{name} {k / n:.3g} of {n:.0f}" for name in (gap.first, gap.second) for k, n in [rates[gap.rate][name]]
     )
     what = f"{gap.rate} by {column}: {counts}, apart by {shown(gap.apart)}; at most {limit:g} is allowed"
     return replace(said(labelled_answers, word, what, gap.apart, limit), details=lines)
 
 
 def rates_by_group(
-    scored: Scored, groups: dict[str, np.ndarray], names: tuple[str, ...]
-) -> dict[str, dict[str, tuple[int, int]]]:
-    """By rate and group, how many rows count and of how many; a group without such rows is left out."""
+    scored: Scored, groups: dict[str, np.ndarray], names: tuple[str, ...], clusters: Clusters = None
+) -> dict[str, dict[str, tuple[float, float]]]:
+    """By rate and group, how many rows count and of how many; a group without such rows is left out.
+
+    Of rows of the same entities both are divided by the design effect.
+    """
     positive = scored.positive % max(1, len(scored.classes))
     found, truly = scored.predicted == positive, scored.truth == positive
     everyone = np.ones(scored.n, bool)
@@ -77,15 +82,17 @@ def rates_by_group(
         "selection_rate": (found, everyone),
         "accuracy": (scored.right, everyone),
     }
-    rates: dict[str, dict[str, tuple[int, int]]] = {}
+    rates: dict[str, dict[str, tuple[float, float]]] = {}
     for name in names:
         counts, among = counted[name]
-        by_group = {
-            group: (int(np.count_nonzero(counts[at] & among[at])), int(np.count_nonzero(among[at])))
-            for group, at in groups.items()
-        }
-        rates[name] = {group: (k, n) for group, (k, n) in by_group.items() if n}
+        of_group = {group: at[among[at]] for group, at in groups.items()}
+        rates[name] = {group: _counted(counts, at, clusters) for group, at in of_group.items() if at.size}
     return rates
+
+
+def _counted(counts: np.ndarray, at: np.ndarray, clusters: Clusters) -> tuple[float, float]:
+    effect = design_effect(counts[at].astype(float), None if clusters is None else clusters[at])
+    return np.count_nonzero(counts[at]) / effect, at.size / effect
 
 
 @check(
@@ -103,12 +110,13 @@ def calibrated(labelled_answers: LabelledAnswers, settings: Settings) -> Finding
     if is_regression(settings):
         return Finding(Status.NOT_APPLICABLE, "numbers are predicted, without probabilities")
     try:
-        scored = compared(labelled_answers, settings).first
+        rows = compared(labelled_answers, settings)
     except Unreadable as problem:
         return unreadable(problem)
+    scored = rows.first
     if scored.probabilities is None:
         return Finding(Status.NOT_APPLICABLE, "the answers hold no probabilities")
-    made = reliability(scored)
+    made = reliability(scored, rows.clusters)
     limit = declared(settings).calibration_error
     what = f"calibration error {shown(made.error)} on {scored.n} rows; at most {limit:g} is allowed"
     lines = (
@@ -119,17 +127,17 @@ def calibrated(labelled_answers: LabelledAnswers, settings: Settings) -> Finding
     return replace(said(labelled_answers, made.at_most(limit), what, made.error, limit), details=lines)
 
 
-def reliability(scored: Scored) -> Calibration:
+def reliability(scored: Scored, clusters: Clusters = None) -> Calibration:
     """For the check, and for a report's reliability diagram: of two classes the positive one, of more the answer's.
 
     Raises:
         ValueError: the answers hold no probabilities.
     """
     if len(scored.classes) <= 2:
-        return calibration(np.clip(scored.found, 0, 1), scored.is_positive)
+        return calibration(np.clip(scored.found, 0, 1), scored.is_positive, clusters=clusters)
     if scored.probabilities is None:
         raise ValueError("the answers hold no probabilities")
-    return calibration(np.clip(scored.probabilities.max(axis=1), 0, 1), scored.right)
+    return calibration(np.clip(scored.probabilities.max(axis=1), 0, 1), scored.right, clusters=clusters)
 
 
 @check(

@@ -17,6 +17,7 @@ import numpy as np
 import scipy
 from numpy.typing import ArrayLike, NDArray
 
+from pytest_mlready.measure.entities import Clusters, design_effect
 from pytest_mlready.measure.estimates import Estimate
 from pytest_mlready.measure.proportions import Word, lower_bound, upper_bound
 
@@ -60,13 +61,22 @@ class Calibration:
 
 
 def calibration(
-    said: ArrayLike, came: ArrayLike, *, bins: int = BINS, alpha: float = 0.05, seed: int = 0
+    said: ArrayLike,
+    came: ArrayLike,
+    *,
+    clusters: Clusters = None,
+    bins: int = BINS,
+    alpha: float = 0.05,
+    seed: int = 0,
 ) -> Calibration:
     """Judge probabilities by what came true.
+
+    Rows of one entity come true together: by their design effects within bins and over all, fewer rows count.
 
     Args:
         said: the probability of each row, shape (n,).
         came: whether it came true, shape (n,), 0 or 1.
+        clusters: the entity of each row, shape (n,), where rows of one entity resemble each other.
         bins: how many; of about equal numbers of rows.
         alpha: how often either bound of the error may be wrong.
 
@@ -82,9 +92,13 @@ def calibration(
     shares = counts / p.size
     seen = float(shares @ np.abs(said_mean - came_mean))
     rng = np.random.default_rng(seed)
-    perfect = _errors_if_perfect(p, held, counts, rng)
-    z = spiegelhalter_z(p, y)
-    lower, upper = _bounds(seen, counts, said_mean, came_mean, alpha, rng)
+    off = y - p
+    together = None if clusters is None else np.unique(clusters, return_inverse=True)[1] * counts.size + held
+    effect = design_effect(off - (came_mean - said_mean)[held], together)
+    perfect = _errors_if_perfect(p, held, counts, rng) * effect**0.5
+    z = spiegelhalter_z(p, y) / design_effect(off * (1 - 2 * p), clusters) ** 0.5
+    rows = p.size / design_effect(off, clusters)
+    lower, upper = _bounds(seen, counts / effect, said_mean, came_mean, alpha, rng, rows)
     debiased = max(0.0, seen - float(perfect.mean()))
     return Calibration(
         tuple(Bin(int(n), float(s), float(c)) for n, s, c in zip(counts, said_mean, came_mean, strict=True)),
@@ -128,7 +142,7 @@ def _errors_if_perfect(p: Array, held: NDArray[np.intp], counts: Array, rng: np.
 
 
 def _bounds(
-    seen: float, counts: Array, said: Array, came: Array, alpha: float, rng: np.random.Generator
+    seen: float, counts: Array, said: Array, came: Array, alpha: float, rng: np.random.Generator, rows: float
 ) -> tuple[float, float]:
     """Bounds on the true error of these bins.
 
@@ -136,12 +150,13 @@ def _bounds(
     Upper: of all models with a given true error, the one whose gaps are proportional to the standard errors of the
     bins is the likeliest to look as good as this (by convexity of E|gap + noise|); the bound is the error of the one
     that looks as good once in 2/alpha times. Bins of few rows are not normal: so it is no less than the seen error,
-    nor than what an exact bound on the share of all rows that came true leaves possible.
+    nor than what an exact bound on the share of all rows that came true leaves possible. `counts` and `rows`, those of
+    the bins and of all, are of independent rows.
     """
-    n = float(counts.sum())
-    shares = counts / n
+    shares = counts / counts.sum()
     rates = (came * counts + 1) / (counts + 2)
-    noise = rng.binomial(counts.astype(int), rates, size=(DRAWS, counts.size)) / counts - rates
+    whole = np.maximum(1, np.round(counts)).astype(int)
+    noise = rng.binomial(whole, rates, size=(DRAWS, counts.size)) / whole - rates
     lower = seen - float(np.quantile(np.abs(noise) @ shares, 1 - alpha))
     scale = shares * np.sqrt(rates * (1 - rates) / counts)
     normal = rng.standard_normal((DRAWS, counts.size))
@@ -155,6 +170,6 @@ def _bounds(
     for _ in range(40):
         middle = (low + high) / 2
         low, high = (middle, high) if looks_as_good(middle) else (low, middle)
-    k, overall = min(n, round(float(counts @ came))), float(shares @ said)
-    possible = max(overall - lower_bound(k, n, alpha / 2), upper_bound(k, n, alpha / 2) - overall)
+    k, overall = min(1.0, float(shares @ came)) * rows, float(shares @ said)
+    possible = max(overall - lower_bound(k, rows, alpha / 2), upper_bound(k, rows, alpha / 2) - overall)
     return max(0.0, lower), min(1.0, max(seen, high * float(scale.sum()), possible))

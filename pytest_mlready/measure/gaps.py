@@ -28,7 +28,7 @@ class Gap:
     apart: Estimate
 
 
-def gaps(rates: Mapping[str, Mapping[str, tuple[int, int]]], alpha: float = 0.05) -> list[Gap]:
+def gaps(rates: Mapping[str, Mapping[str, tuple[float, float]]], alpha: float = 0.05) -> list[Gap]:
     """The gap of every pair of groups in every rate, the surest first.
 
     The lower bounds hold together at 1 - alpha, whichever group has the higher rate (Bonferroni), for one of them is
@@ -36,7 +36,8 @@ def gaps(rates: Mapping[str, Mapping[str, tuple[int, int]]], alpha: float = 0.05
     nobody (an intersection-union test, R. Berger 1982).
 
     Args:
-        rates: by name of the rate and of the group, how many rows count and of how many.
+        rates: by name of the rate and of the group, how many rows count and of how many; fractions, for effective
+            counts of dependent rows.
     """
     pairs = [
         (rate, one, other)
@@ -52,14 +53,14 @@ def gaps(rates: Mapping[str, Mapping[str, tuple[int, int]]], alpha: float = 0.05
     return sorted(found, key=lambda gap: (gap.apart.lower, gap.apart.upper), reverse=True)
 
 
-def apart(first: tuple[int, int], second: tuple[int, int], z_lower: float, z_upper: float) -> Estimate:
+def apart(first: tuple[float, float], second: tuple[float, float], z_lower: float, z_upper: float) -> Estimate:
     """|p1 - p2| of two independent groups, each as (k, n), with one success and one failure more in either."""
     (k1, n1), (k2, n2) = first, second
     p1, p2 = (k1 + 1) / (n1 + 2), (k2 + 1) / (n2 + 2)
     error = math.sqrt(p1 * (1 - p1) / (n1 + 2) + p2 * (1 - p2) / (n2 + 2))
     centre = abs(p1 - p2)
     lower, upper = max(0.0, centre - z_lower * error), min(1.0, centre + z_upper * error)
-    return Estimate(min(max(abs(k1 / n1 - k2 / n2), lower), upper), lower, upper, min(n1, n2))
+    return Estimate(min(max(abs(k1 / n1 - k2 / n2), lower), upper), lower, upper, max(1, round(min(n1, n2))))
 
 
 def judge_gaps(found: list[Gap], limit: float) -> Word:

@@ -160,7 +160,7 @@ class TestNotWorse:
         assert self.judge(record(*range(60), previous=answers(*range(10)))).status is Status.FAIL
 
     def test_areas_and_errors_are_compared_too(self) -> None:
-        better = numbers(0.1)
+        better = numbers(0.1, 400)
         worse = replace(better, previous=tuple(Prediction(float(str(one))) for one in better.truth))
         assert self.judge(worse, metric="mae", margin=0.2).status is Status.PASS
         assert self.judge(worse, metric="mae", margin=0.05).status is Status.FAIL
@@ -219,6 +219,15 @@ class TestFairness:
         assert found.status is Status.FAIL
         assert "true_positive_rate by sex: f 0.5 of 50 and m 1 of 50" in found.summary
 
+    def test_rows_of_few_entities_are_few(self) -> None:
+        """Two patients and a half: the others of their group are found."""
+        missed = [row for row in range(ROWS) if TRUTH[row] == "yes" and self.SEXES[row] == "f"][:25]
+        by_patient = record(*missed, beside={"sex": self.SEXES, "patient": tuple(row // 80 for row in range(ROWS))})
+        assert self.judge(by_patient).status is Status.FAIL
+        found = self.judge(by_patient, entity="patient")
+        assert found.status is Status.INCONCLUSIVE
+        assert "f 0.5 of 50 and m 1 of 50" in found.summary
+
     def test_a_small_group_leaves_it_open(self) -> None:
         few = tuple("f" if row < 40 else "m" for row in range(ROWS))
         found = self.judge(record(beside={"sex": few}))
@@ -246,6 +255,11 @@ class TestCalibration:
 
     def test_always_very_sure_fails(self) -> None:
         assert self.judge(record(*range(100), sure=0.999)).status is Status.FAIL
+
+    def test_rows_of_few_entities_are_few(self) -> None:
+        by_patient = record(*range(100), sure=0.999, beside={"patient": tuple(row // 80 for row in range(ROWS))})
+        assert self.judge(by_patient).status is Status.FAIL
+        assert self.judge(by_patient, entity="patient").status is Status.INCONCLUSIVE
 
     def test_few_rows_leave_it_open(self) -> None:
         few = LabelledAnswers(TRUTH[:30], answers(1, 5, 9)[:30], 30)

@@ -71,3 +71,16 @@ def test_equal_probabilities_share_a_bin_whatever_the_order_of_the_rows() -> Non
 def test_what_is_no_probability_is_refused(said: list[float], came: list[float]) -> None:
     with pytest.raises(ValueError, match="needs probabilities"):
         calibration(said, came)
+
+
+def test_rows_counted_again_say_no_more() -> None:
+    said, came = perfect(400, 2)
+    again = np.repeat(np.arange(400), 8)
+    alone, naive = calibration(said, came), calibration(said[again], came[again])
+    honest = calibration(said[again], came[again], clusters=again)
+    assert honest.seen == pytest.approx(alone.seen)
+    assert abs(honest.z) == pytest.approx(abs(alone.z), rel=0.05)
+    assert abs(naive.z) > 2 * abs(alone.z)
+    assert honest.error.upper - honest.error.lower == pytest.approx(alone.error.upper - alone.error.lower, rel=0.15)
+    assert naive.error.upper < honest.error.upper
+    assert naive.p_bootstrap < honest.p_bootstrap
