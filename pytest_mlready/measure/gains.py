@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pytest_mlready.measure import paired, performance, ranks, resampling, tails
 from pytest_mlready.measure.entities import Clusters, design_effect, units
 from pytest_mlready.measure.estimates import Estimate
-from pytest_mlready.measure.performance import AREA, FEWEST, UNBOUNDED
+from pytest_mlready.measure.performance import AREA, FEWEST
 from pytest_mlready.measure.proportions import upper_bound
 from pytest_mlready.measure.scored import METRICS, Array, Metric, Scored
 
@@ -133,8 +133,8 @@ def _resampled(made: Metric, new: Scored, old: Scored, clusters: Clusters) -> Es
 def _least(made: Metric, new: Scored, old: Scored, alpha: float, clusters: Clusters) -> float:
     """A lower bound on the gain, where rows are worse than any that was seen, or more of them are.
 
-    The first of a metric's terms is the loss of a row. What the new answers lose may have a tail; and rows as wrong as
-    if nothing was known of them may be so many as none of these shows.
+    The first of a metric's terms is the loss of a row. Rows that are wrong as if nothing was known of them may be more
+    than were drawn, by an exact bound on their share; and what squares of errors add up to may be in a tail.
     """
     sign = 1 if made.greater_is_better else -1
     terms = made.terms(old)
@@ -155,9 +155,8 @@ def _least(made: Metric, new: Scored, old: Scored, alpha: float, clusters: Clust
     unseen = terms.sum(axis=0)
     unseen[lost] += (upper_bound(failed.mean() * rows, rows, alpha) - failed.mean()) * new.n * cost
     least = float(apart(unseen))
-    if made.name in UNBOUNDED:
-        heaviest = tails.HEAVIEST_SQUARES if made.name in {"rmse", "r2"} else tails.HEAVIEST
-        of_tail = tails.tail_bound(terms, lost, apart, alpha, clusters, heaviest=heaviest)
+    if made.name in {"rmse", "r2"}:
+        of_tail = tails.tail_bound(terms, lost, apart, alpha, clusters, heaviest=tails.HEAVIEST_SQUARES)
         least = least if of_tail is None else min(least, of_tail)
     return least
 
