@@ -14,7 +14,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
 
@@ -27,7 +27,8 @@ from quality_models import judged_models
 from scipy import optimize, stats
 from scipy.special import expit, logit
 
-from pytest_mlready.measure import paired, performance
+from pytest_mlready.checks.quality_trust import rates_by_group
+from pytest_mlready.measure import gains, paired, performance
 from pytest_mlready.measure.calibration import calibration
 from pytest_mlready.measure.gaps import gaps, judge_gaps
 from pytest_mlready.measure.proportions import lower_bound, upper_bound
@@ -128,6 +129,32 @@ def fairness(quick: bool) -> Iterator[Row]:
         apart: Targets = {"passes": ("<=", 0.05)} | ({"fails": (">=", 0.99)} if n == 5000 else {})
         yield from _rates("fairness", f"n = {n}, one group 0.25 apart", runs, partial(_fairness, n, 0.25), apart)
 
+    for entities in (25, 50, 200):
+        for apart_by, allowed in (
+            (0.0, {"fails": ("<=", 0.01)}),
+            (GAP, dict.fromkeys(("passes", "fails"), ("<=", 0.06))),
+        ):
+            cell = f"4 groups of {entities} entities of 8, {apart_by:g} apart"
+            yield from _rates("fairness", cell, runs, partial(_fair_to_entities, entities, apart_by), allowed)
+
+
+def _fair_to_entities(entities: int, apart: float, rng: Rng) -> Said:
+    """Half of what rows of an entity have in common is the entity's."""
+    chances = np.repeat([RATE + apart, RATE, RATE, RATE], entities)
+    counts = rng.random((4 * entities, 8)) < rng.beta(chances, 1 - chances)[:, None]
+    scored = Scored(np.ones(counts.size), counts.ravel().astype(float), ("no", "yes"), None, 1)
+    groups = dict(zip("abcd", np.split(np.arange(counts.size), 4), strict=True))
+    word, naive = (
+        judge_gaps(gaps(rates_by_group(scored, groups, ("selection_rate",), clusters)), GAP)
+        for clusters in (np.repeat(np.arange(4 * entities), 8), None)
+    )
+    return {
+        "fails": word == "fail",
+        "passes": word == "pass",
+        "naive: rows counted singly, fails": naive == "fail",
+        "naive: rows counted singly, passes": naive == "pass",
+    }
+
 
 def _fairness(n: int, apart: float, rng: Rng) -> Said:
     sizes = np.maximum(2, np.round(n / np.arange(1, GROUPS + 1) / np.sum(1 / np.arange(1, GROUPS + 1)))).astype(int)
@@ -163,6 +190,34 @@ def calibrations(quick: bool) -> Iterator[Row]:
     for n in (200, 1000):
         made = partial(_calibration, partial(_very_sure, n))
         yield from _rates("calibration", f"n = {n}, always 0.99, right 0.8", runs, made, {"fails": (">=", 0.99)})
+
+    for entities in (50, 200):
+        for name, model in {"one way": _one_way, "overconfident": _overconfident}.items():
+            for alike in (True, False):
+                made = partial(_calibration_of_entities, model, entities, alike)
+                cell = f"{entities} entities of 8, {'alike' if alike else 'mixed'}, {name}"
+                yield from _rates("calibration", f"{cell}, off by the limit", runs, made, at_limit)
+
+
+def _calibration_of_entities(
+    model: Callable[[int, Rng], tuple[Array, Array]], entities: int, alike: bool, rng: Rng
+) -> Said:
+    """What comes true of rows of an entity hangs together, half and half; `alike`: so does what is said of them."""
+    rows, clusters = 8 * entities, np.repeat(np.arange(entities), 8)
+    said, truth = model(entities if alike else rows, rng)
+    if alike:
+        said, truth = np.repeat(said, 8), np.repeat(truth, 8)
+    chance = stats.norm.cdf((np.repeat(rng.normal(size=entities), 8) + rng.normal(size=rows)) / 2**0.5)
+    seed = int(rng.integers(2**32))
+    word, naive = (
+        calibration(said, chance < truth, clusters=one, seed=seed).at_most(TOLERATED) for one in (clusters, None)
+    )
+    return {
+        "fails": word == "fail",
+        "passes": word == "pass",
+        "naive: rows counted singly, fails": naive == "fail",
+        "naive: rows counted singly, passes": naive == "pass",
+    }
 
 
 def _calibration(model: Callable[[Rng], tuple[Array, Array]], rng: Rng) -> Said:
@@ -223,7 +278,7 @@ def bounds(quick: bool) -> Iterator[Row]:
 
 def _sample(metric: str, n: int, rng: Rng) -> Scored:
     if performance.needs(metric) == "numbers":
-        truth = rng.gamma(2.0, 10.0, n)
+        truth = rng.gamma(2.0, MEAN / 2, n)
         return Scored(truth, 0.8 * truth + 4 + rng.standard_t(5, n) * 4)
     truth = (rng.random(n) < 0.3).astype(float)
     score = rng.normal(3 * truth - 2, 1.2)
@@ -247,6 +302,62 @@ def _of_entities(entities: int, truth: float, rng: Rng) -> Said:
         "upper bound wrong": found.upper < truth,
         "naive: rows counted singly, lower wrong": naive.lower > truth,
     }
+
+
+def gained(quick: bool) -> Iterator[Row]:
+    """A new version that is worse by exactly the margin, by every metric: it must not pass, nor be said to be worse."""
+    runs = QUICK // 5 if quick else 2 * FULL // 3
+    for metric in performance.NAMES:
+        for kind in ("few rows", "heavy tails" if performance.needs(metric) == "numbers" else "all rows"):
+            margin = -_better(metric, *_versions_of(metric, kind, 1_000_000, np.random.default_rng(1)))
+            for n, each in ((100, None), (400, None), (100, 1), (50, 8)):
+                cell = f"{metric}, {kind}, {n} {'rows' if each is None else f'entities of {each}'}"
+                yield from _rates("gains", cell, runs, partial(_gained, metric, kind, n, each, margin), AT_MARGIN)
+
+
+MEAN = 20.0
+AT_MARGIN: Targets = {"passes": ("<=", 0.015), "fails": ("<=", 0.075)}
+
+
+def _gained(metric: str, kind: str, n: int, each: int | None, margin: float, rng: Rng) -> Said:
+    """`n` rows, or entities of `each`, of which either half is answered alike."""
+    clusters, halves = None, 1 if each is None else min(2, each)
+    new, old = _versions_of(metric, kind, n * halves, rng)
+    if each is not None:
+        again = np.repeat(np.arange(n * halves), each // halves)
+        new, old, clusters = new.of(again), old.of(again), np.repeat(np.arange(n), each)
+    try:
+        word = gains.gain(metric, new, old, clusters).at_least(-margin)
+    except ValueError:  # no row of one kind
+        return {"passes": False, "fails": False, "naive: as seen": False}
+    return {
+        "passes": word == "pass",
+        "fails": word == "fail",
+        "naive: as seen": _better(metric, new, old) >= -margin,
+    }
+
+
+def _better(metric: str, new: Scored, old: Scored) -> float:
+    sign = 1 if performance.greater_is_better(metric) else -1
+    return sign * (performance.value(metric, new) - performance.value(metric, old))
+
+
+def _versions_of(metric: str, kind: str, n: int, rng: Rng) -> tuple[Scored, Scored]:
+    """The version before, and one that is worse: lost on 2% of the rows and better on 1%, or off a little on all."""
+    old, chance = _sample(metric, n, rng), rng.random(n)
+    lost, better = chance < 0.02, chance > 0.99
+    if performance.needs(metric) == "numbers":
+        off = old.predicted + 1.5 * rng.standard_t(3, n)
+        few = np.where(lost, MEAN, np.where(better, old.truth, old.predicted))
+        return replace(old, predicted=few if kind == "few rows" else off), old
+    share = old.found
+    if kind == "few rows":
+        sure = np.where(old.truth == 1, 0.95, 0.05)
+        share = np.where(lost, 1 - sure, np.where(better, sure, share))
+    else:
+        share = expit(logit(share) + rng.normal(0, 1, n))
+    probabilities = np.column_stack([1 - share, share])
+    return replace(old, predicted=(share > 0.5).astype(float), probabilities=probabilities), old
 
 
 def tails(quick: bool) -> Iterator[Row]:
@@ -324,6 +435,7 @@ RULES: dict[str, Callable[[bool], Iterator[Row]]] = {
     "fairness": fairness,
     "calibration": calibrations,
     "bounds": bounds,
+    "gains": gained,
     "tails": tails,
     "real": real,
 }
