@@ -1,7 +1,8 @@
 """Does the load generator know its own trouble? `python benchmarks/self_check.py [--quick] [--json FILE]`.
 
 A healthy server is measured by a generator that is starved: by a neighbour that stops it, by others on its core, by a
-limit on its sockets, by a rate that it cannot reach. No check of the latency family may fail, and
+limit on its sockets or connections, by a rate that it cannot reach. No check of the latency family may fail, nor the
+verdict of a Locust scenario, and
 harness.generator_headroom has to be inconclusive whenever requests were not sent while the schedule lasted.
 """
 
@@ -30,6 +31,7 @@ from pytest_mlready.checks.harness import generator_headroom
 from pytest_mlready.checks.latency import error_rate, p99, sustained_rate
 from pytest_mlready.checks.latency_stalls import stalls_seen
 from pytest_mlready.finding import Status
+from pytest_mlready.openloop.objective import Objective, judged
 from pytest_mlready.openloop.plan import Kind, Plan, Request
 from pytest_mlready.openloop.process import run
 from pytest_mlready.records import LoadRun
@@ -52,6 +54,7 @@ class Trouble:
     seconds: float
     around: Callable[[], AbstractContextManager[None]] = contextlib.nullcontext
     shell: str = 'exec {python} "$@"'
+    pool: int = 1024
 
 
 def main() -> int:
@@ -77,11 +80,13 @@ def figures(trouble: Trouble, runs: int) -> dict[str, Any]:
     unsent = said_so = 0
     headroom: Counter[str] = Counter()
     for seed in range(runs):
-        seen = starved_run(trouble, seed)
+        seen, plan = starved_run(trouble, seed)
         declared = Latency(rate=trouble.rate, p99_ms=LIMIT_S * 1000, longest_stall_s=0.005)
         settings = Settings(Service(url="measured already"), latency=declared)
         found = {check.__name__: check(seen, settings) for check in CHECKS}
         blamed += [f"{name}: {one.summary}" for name, one in found.items() if one.status is Status.FAIL]
+        scenario = judged(seen, plan, Objective(LIMIT_S, declared.error_rate, declared.longest_stall_s))
+        blamed += [scenario.line] if scenario.word == "fail" else []
         doubt = found["generator_headroom"].status is Status.INCONCLUSIVE
         in_time = np.asarray(seen.series["sent_s"]) <= seen.duration_s + LIMIT_S
         short = bool(in_time.mean() < REACHED)
@@ -94,8 +99,8 @@ def figures(trouble: Trouble, runs: int) -> dict[str, Any]:
     return {**result, "headroom": dict(headroom)}
 
 
-def starved_run(trouble: Trouble, seed: int) -> LoadRun:
-    """One run in this trouble against a server of its own."""
+def starved_run(trouble: Trouble, seed: int) -> tuple[LoadRun, Plan]:
+    """One run in this trouble against a server of its own, and what was planned."""
     kinds = (Kind("predict", 1, (Request("GET", "/health/live"),)),)
     with tempfile.TemporaryDirectory() as directory, contextlib.ExitStack() as stack:
         server = stack.enter_context(
@@ -105,10 +110,20 @@ def starved_run(trouble: Trouble, seed: int) -> LoadRun:
         assert server.stdout is not None
         url = f"http://127.0.0.1:{int(server.stdout.readline())}"
         stages = ((trouble.rate, trouble.seconds),)
-        plan = Plan(url, "starved", stages, kinds, output=directory, seed=seed, timeout_s=5.0, warmup_s=0.2)
+        plan = Plan(
+            url,
+            "starved",
+            stages,
+            kinds,
+            output=directory,
+            seed=seed,
+            timeout_s=5.0,
+            pool=trouble.pool,
+            warmup_s=0.2,
+        )
         stack.enter_context(interpreter(trouble.shell, Path(directory)))
         stack.enter_context(trouble.around())
-        return run(plan)
+        return run(plan), plan
 
 
 @contextlib.contextmanager
@@ -178,6 +193,7 @@ TROUBLES = (
         shell='exec taskset -c 0 {python} "$@"',
     ),
     Trouble("40 descriptors, of which 60 are needed", "slow", 600, 3, shell='ulimit -n 40; exec {python} "$@"'),
+    Trouble("40 connections, of which 60 are needed", "slow", 600, 3, pool=40),
     Trouble("a rate that nobody reaches", "fast", 60_000, 1),
 )
 

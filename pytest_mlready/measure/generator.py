@@ -47,13 +47,14 @@ def strained(run: LoadRun, limit_s: float) -> str | None:
     return None
 
 
-def too_few_connections(run: LoadRun, limit_s: float) -> str | None:
+def too_few_connections(run: LoadRun, limit_s: float, rate: float | None = None) -> str | None:
     """That requests waited for a connection though there were fewer than a service within the limit would hold.
 
-    By Little's law, rate times limit are in flight at a service that answers all just within the limit.
+    By Little's law, rate times limit are in flight at a service that answers all just within the limit; `rate` is the
+    run's, unless given.
     """
     queued = int(np.sum(run.series.get("queued", ())))
-    if queued and run.generator.connections < run.rate * limit_s:
+    if queued and run.generator.connections < (run.rate if rate is None else rate) * limit_s:
         return f"{queued} requests waited for one of its own {run.generator.connections} connections"
     return None
 

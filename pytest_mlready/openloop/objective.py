@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pytest_mlready.measure.generator import punctual, starved
+from pytest_mlready.measure.generator import punctual, starved, too_few_connections
 from pytest_mlready.measure.proportions import RateVerdict, Word, judge_rate
 from pytest_mlready.measure.slo import SloVerdict, judge_share
-from pytest_mlready.openloop.plan import Plan
+from pytest_mlready.openloop.plan import Plan, ramp
 from pytest_mlready.records import LoadRun
 
 ALPHA = 0.05
@@ -39,8 +39,13 @@ class Outcome:
 
 
 def judged(run: LoadRun, plan: Plan, objective: Objective, alpha: float = ALPHA) -> Outcome:
-    """Judge `run` of `plan`. The generator is judged first: what it did not send says nothing about the service."""
-    trouble = starved(run, objective.p99_s)
+    """Judge `run` of `plan`. The generator is judged first: what it did not send says nothing about the service.
+
+    What it sent late, or kept waiting for one of its own connections though the service held fewer than it may, fails
+    only by the time from the actual sending.
+    """
+    few = too_few_connections(run, objective.p99_s, _highest_rate(run, plan))
+    trouble = starved(run, objective.p99_s) or few
     offered = sum(one.offered for one in run.classes)
     if not offered or any(one.dropped for one in run.classes):
         return Outcome("inconclusive", f"{run.scenario}: INCONCLUSIVE: {trouble}")
@@ -48,7 +53,7 @@ def judged(run: LoadRun, plan: Plan, objective: Objective, alpha: float = ALPHA)
     errors = judge_rate(failures, offered, objective.error_rate, alpha)
     latency = _latency(run, objective, "response_s", alpha)
     word = latency.verdict
-    late = not punctual(run, objective.p99_s)
+    late = few is not None or not punctual(run, objective.p99_s)
     if word == "fail" and late and _latency(run, objective, "service_s", alpha).verdict != "fail":
         word = "inconclusive"
     words = (word, errors.verdict)
@@ -64,6 +69,11 @@ def judged(run: LoadRun, plan: Plan, objective: Objective, alpha: float = ALPHA)
         + (f"; the generator had trouble of its own: {trouble}" if trouble else "")
     )
     return Outcome(worst, line)
+
+
+def _highest_rate(run: LoadRun, plan: Plan) -> float:
+    """Of all stages: what queued in a spike still waits when it is over."""
+    return max([run.rate, *(rate for one in plan.stages for rate in ramp(one)[:2])])
 
 
 def _longer(duration_s: float, latency: SloVerdict, errors: RateVerdict) -> str:

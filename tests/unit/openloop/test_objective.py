@@ -96,3 +96,33 @@ def test_requests_without_an_answer_are_slow_however_fast_they_failed() -> None:
     outcome = judged(replace(run, series=series), PLAN, LENIENT)
     assert outcome.word == "fail"
     assert "p99 inf ms" in outcome.line
+
+
+def queue_of_ours(taken_s: float, pool: int, stages: tuple[tuple[float, float], ...]) -> tuple[LoadRun, Plan]:
+    """Answers that all take as long, where no more than `pool` may be asked for at once."""
+    plan = replace(PLAN, stages=stages, classes=PLAN.classes[:1])
+    arrivals = schedule(plan)
+    recording, free = Recording(arrivals, ["predict"]), [0.0] * pool
+    for index, due in enumerate(arrivals.due_s.tolist()):
+        sent = max(due, free[index % pool])
+        if sent > due:
+            recording.waits(index)
+        free[index % pool] = sent + taken_s
+        recording.answered(index, sent, free[index % pool], 200, success=True)
+    return recording.load_run(plan, 0.0, 1.0, plan.duration_s, pool), plan
+
+
+@pytest.mark.parametrize("stages", [((600.0, 20.0),), ((5.0, 10.0), (600.0, 10.0), (5.0, 10.0))], ids=["one", "spike"])
+@pytest.mark.parametrize(
+    ("taken_s", "pool", "word"),
+    [(0.2, 90, "inconclusive"), (0.24, 100, "inconclusive"), (0.3, 90, "fail"), (0.6, 300, "fail")],
+    ids=["healthy", "just within the limit", "slow once sent", "held by the service"],
+)
+def test_a_pool_of_ours_that_is_too_small_fails_nobody(
+    stages: tuple[tuple[float, float], ...], taken_s: float, pool: int, word: str
+) -> None:
+    run, plan = queue_of_ours(taken_s, pool, stages)
+    outcome = judged(run, plan, LENIENT)
+    assert run.series["queued"].any()
+    assert outcome.word == word, outcome.line
+    assert ("of its own" in outcome.line) is (pool < 600 * LENIENT.p99_s)
