@@ -8,7 +8,7 @@ import numpy as np
 
 from pytest_mlready.catalogue import check
 from pytest_mlready.finding import Finding, Measurement, failed, inconclusive, passed
-from pytest_mlready.measure.generator import ACHIEVED, punctual, starved, unheld
+from pytest_mlready.measure.generator import ACHIEVED, punctual, starved, unheld, unsent
 from pytest_mlready.measure.proportions import RateVerdict, judge_rate
 from pytest_mlready.measure.quantiles import quantile
 from pytest_mlready.measure.slo import SloVerdict, judge_share
@@ -40,7 +40,7 @@ def sustained_rate(steady_load: LoadRun, settings: Settings) -> Finding:
     span = (steady_load.rate * (1 - verdict.interval[1]), steady_load.rate * (1 - verdict.interval[0]))
     measured = Measurement(achieved, "1/s", n=n, interval=span, limit=ACHIEVED * steady_load.rate)
     what = f"{achieved:.1f} of {steady_load.rate:g} requests/s were answered over {steady_load.duration_s:g} s"
-    if n and missing <= (1 - ACHIEVED) * n:
+    if n and missing <= (1 - ACHIEVED) * n and unsent(steady_load, latency.p99_ms / 1000) is None:
         return passed(what, measured)
     trouble = starved(steady_load, latency.p99_ms / 1000)
     if trouble is not None:
@@ -72,7 +72,7 @@ def error_rate(steady_load: LoadRun, settings: Settings) -> Finding:
     measured = Measurement(verdict.rate, "1", n=n, interval=verdict.interval, limit=latency.error_rate)
     kinds = ", ".join(f"{count} × {word}" for word, count in sorted(counted.items(), key=lambda one: -one[1])) or "none"
     what = f"{verdict.k} of {n} requests failed ({kinds})"
-    if verdict.verdict == "pass":
+    if verdict.verdict == "pass" and unsent(steady_load, latency.p99_ms / 1000) is None:
         return passed(f"{what}: at most {verdict.interval[1]:.3%}", measured)
     trouble = starved(steady_load, latency.p99_ms / 1000)
     if trouble is not None:
@@ -107,7 +107,7 @@ def p99(steady_load: LoadRun, settings: Settings) -> Finding:
         f"95% interval of p99 [{ms(seen.quantile_interval_s[0])}, {ms(seen.quantile_interval_s[1])}]",
         f"a stall of {ms(seen.unseen_stall_s)}, as frequent as the budget allows, could have stayed out of this run",
     )
-    if seen.verdict == "pass":
+    if seen.verdict == "pass" and unsent(steady_load, limit_s) is None:
         return passed(what, measured, details=details)
     trouble = starved(steady_load, limit_s)
     if trouble is not None:

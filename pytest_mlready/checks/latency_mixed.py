@@ -11,7 +11,7 @@ from pytest_mlready.catalogue import check
 from pytest_mlready.checks.latency import declared, ms, slo_measurement
 from pytest_mlready.finding import Finding, Status, failed, inconclusive, passed
 from pytest_mlready.measure import abba
-from pytest_mlready.measure.generator import served_s, starved
+from pytest_mlready.measure.generator import served_s, starved, unsent
 from pytest_mlready.measure.proportions import lower_bound
 from pytest_mlready.measure.quantiles import quantile
 from pytest_mlready.measure.slo import SloVerdict, judge_share
@@ -54,7 +54,7 @@ def tail_isolation(mixed_load: MixedLoad, settings: Settings) -> Finding:
     measured, details = slo_measurement(beside, limit_s), seen.told(alone, mixed_load.alone_s)
     what = f"p99 of single rows {ms(alone.quantile_s)} alone, {ms(beside.quantile_s)} beside batches of "
     what += f"{mixed_load.rows}: {beside.reason}"
-    if beside.verdict == "pass" and seen.batches.size >= FEWEST_BATCHES:
+    if beside.verdict == "pass" and seen.batches.size >= FEWEST_BATCHES and unsent(mixed_load, limit_s) is None:
         return passed(what, measured, details=details)
     if (trouble := starved(mixed_load, limit_s)) is not None:
         return inconclusive(f"the load generator had trouble of its own: {trouble}", measured, details=details)

@@ -22,6 +22,14 @@ def starved(run: LoadRun, limit_s: float) -> str | None:
     a generator beside two busy neighbours on two cores has its p99 at 35 ms and its median below 1 ms, one that gets
     a tenth of a core has both near 50 ms.
     """
+    return unsent(run, limit_s) or strained(run, limit_s)
+
+
+def unsent(run: LoadRun, limit_s: float) -> str | None:
+    """Why not even a pass can be concluded: dropped requests, or a rate that was not reached by the schedule's end.
+
+    What finds no socket while answers are slow would have been slow itself.
+    """
     offered = sum(one.offered for one in run.classes)
     sent = sum(one.sent for one in run.classes)
     dropped = sum(one.dropped for one in run.classes)
@@ -29,7 +37,11 @@ def starved(run: LoadRun, limit_s: float) -> str | None:
         return "nothing was offered"
     if dropped or sent < ACHIEVED * offered:
         return too_few_connections(run, limit_s) or f"{offered - sent} of {offered} requests were never sent"
-    return strained(run, limit_s)
+    behind = np.asarray(run.series.get("sent_s", 0.0)) > run.duration_s + limit_s
+    own = behind & ~np.asarray(run.series.get("queued", False))
+    if np.sum(own) > (1 - ACHIEVED) * own.size:
+        return f"{np.sum(own)} of {own.size} requests were not sent before the schedule's end"
+    return None
 
 
 def strained(run: LoadRun, limit_s: float) -> str | None:

@@ -108,6 +108,24 @@ def test_a_starved_generator_never_fails_a_service(check: Any, sick: LoadRun) ->
     assert check(sick, SLO).status in {Status.PASS, Status.INCONCLUSIVE}
 
 
+@pytest.mark.parametrize("check", [HELD, ERRORS, P99, stalls_seen, harness.generator_headroom])
+@pytest.mark.parametrize("never_sent", [1, 12])
+def test_nothing_passes_where_requests_were_never_sent(check: Any, never_sent: int) -> None:
+    # What came in a freeze found no socket, so that the slow ones are those that are missing.
+    found = check(run(0.005, np.where(np.arange(COUNT) < never_sent, -1, 200)), SLO)
+    assert found.status is Status.INCONCLUSIVE
+    assert f"{never_sent} of {COUNT} requests were never sent" in found.summary
+
+
+@pytest.mark.parametrize("check", [HELD, ERRORS, P99, stalls_seen, harness.generator_headroom])
+def test_nothing_passes_where_the_rate_was_reached_by_going_on_for_longer(check: Any) -> None:
+    # All are answered at once, and sent at two thirds of the rate.
+    late = np.arange(COUNT) / RATE * 0.5
+    found = check(run(late + 0.005, sent_late_s=late), SLO)
+    assert found.status is Status.INCONCLUSIVE
+    assert "requests were not sent before the schedule's end" in found.summary
+
+
 class TestP99:
     def test_late_and_slow_from_the_actual_send_fails(self) -> None:
         assert P99(run(every(20, 0.4, 0.02), generator=LATE, sent_late_s=0.01), SLO).status is Status.FAIL

@@ -146,6 +146,10 @@ def test_a_starved_generator_never_fails_a_service() -> None:
     assert "trouble of its own" in judged(run(HOLDING, generator=starved)).summary
 
 
+def test_rows_that_were_never_sent_keep_it_from_passing() -> None:
+    assert judged(run(status=np.where(np.arange(DUE.size) == 7, -1, 200))).status is Status.INCONCLUSIVE
+
+
 def test_what_the_generator_was_late_is_no_rows_time() -> None:
     late = replace(QUIET, lateness_p99_s=0.03)
     assert judged(run(late_s=np.where(HOLDING > 0.25, 0.3, 0.0), generator=late)).status is Status.PASS
