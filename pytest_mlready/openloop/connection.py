@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import ssl
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
@@ -16,6 +17,7 @@ import gevent.ssl
 from pytest_mlready.openloop.arrival import decrypted, received, stamp
 from pytest_mlready.openloop.deadline import Deadline
 from pytest_mlready.protocols.http1 import Malformed, Oversize, ResponseParser
+from pytest_mlready.protocols.keep_alive import closed_before, round_trip_s
 
 UNSENT = "unsent"
 """What became of a request that we could not send at all: nothing that the service answered, or failed to."""
@@ -57,7 +59,7 @@ class Failed(Exception):
 
 
 class _Stale(Exception):
-    """A connection that was used before turned out closed before any byte of the answer."""
+    """A connection that was used before turned out to have been closed when the request was sent on it."""
 
 
 class Connection:
@@ -78,14 +80,15 @@ class Connection:
         self._hub = gevent.get_hub()
         self._deadline = Deadline(self._hub.loop, lambda: Failed("deadline"))
         self._socket: Any = None
+        self._round_trip_s = 0.0
         self._watcher: Any = None
         self._reader: Any = None
 
     def exchange(self, method: str, request: bytes) -> ResponseParser:
         """Send prepared bytes, return the complete answer.
 
-        A server may close an idle connection at the moment we use it (RFC 9112, 9.3.1): where a connection that was
-        used before ends without a single byte, the request goes once more over a new one.
+        A server may close an idle connection at the moment we use it (`keep_alive`): where a connection that was used
+        before ends so soon that it may not have had the request, that goes once more over a new one.
 
         Raises:
             Failed: refused, unsent, reset, closed, deadline, oversize or malformed.
@@ -116,6 +119,7 @@ class Connection:
         if not used:
             self._open()
         parser = ResponseParser(method, self._max_body)
+        sent_at = time.monotonic()
         try:
             self._send(request)
             self._read(parser)
@@ -124,11 +128,11 @@ class Connection:
         except Malformed:
             raise Failed("malformed") from None
         except OSError:
-            if used and not parser.started:
+            if used and not parser.started and closed_before(time.monotonic() - sent_at, self._round_trip_s):
                 raise _Stale from None
             raise Failed("reset") from None
         except EOFError:
-            if used and not parser.started:
+            if used and not parser.started and closed_before(time.monotonic() - sent_at, self._round_trip_s):
                 raise _Stale from None
             raise Failed("closed") from None
         if not parser.keep_alive or parser.leftover:
@@ -145,6 +149,7 @@ class Connection:
         try:
             raw.setsockopt(gevent.socket.IPPROTO_TCP, gevent.socket.TCP_NODELAY, 1)
             stamp(raw)
+            self._round_trip_s = round_trip_s(raw)
             self._socket = _secured(raw, origin.host) if origin.tls else raw
         except BaseException:
             raw.close()

@@ -12,6 +12,7 @@ import time
 from typing import Any, Literal
 
 from pytest_mlready.protocols.http1 import Malformed, Oversize, ResponseParser
+from pytest_mlready.protocols.keep_alive import round_trip_s
 
 Finish = Literal["wait", "half_close", "abort"]
 
@@ -28,10 +29,15 @@ class Failed(Exception):
 
 
 class Connection:
-    """A connected socket. `first_sent` and `last_read` are monotonic seconds of the latest conversation."""
+    """A connected socket.
+
+    `first_sent` and `last_read` are monotonic seconds of the latest conversation, `round_trip_s` seconds that a round
+    trip took when it was new.
+    """
 
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
+        self.round_trip_s = round_trip_s(sock)
         self._poll = select.poll()
         self._write_needs_read = False
         self.first_sent: float | None = None

@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from pytest_mlready.protocols.http1 import Oversize, ResponseParser, request_bytes
+from pytest_mlready.protocols.keep_alive import closed_before
 from pytest_mlready.records import Exchange
 from pytest_mlready.service.connection import Connection, Failed, Finish
 from pytest_mlready.service.decoding import BadEncoding, decoded
@@ -78,8 +79,8 @@ class Transport:
     ) -> Exchange:
         """Send one request and read its answer.
 
-        A kept connection that the server closed while idle is replaced, and the request sent again, once, if not
-        one byte of an answer had come.
+        A kept connection that the server closed while idle is replaced, and the request sent again, once, if it ended
+        so soon that the server may not have had it (`keep_alive`).
         """
         own = [("Host", self._authority), ("User-Agent", "pytest-mlready"), ("Accept", "*/*")]
         own += [("Accept-Encoding", "identity"), ("Connection", "keep-alive" if keep_alive else "close")]
@@ -139,8 +140,10 @@ class Transport:
         self._local.connection = None
         if connection is not None and connection in self._kept and connection.pending() is False:
             parser = ResponseParser(talk.method, self.max_body)
+            began = time.monotonic()
             exchange = self._converse(connection, talk, parser, keep=True)
-            if exchange.failure not in {"closed", "reset"} or parser.started:
+            unread = exchange.failure in {"closed", "reset"} and not parser.started
+            if not (unread and closed_before(time.monotonic() - began, connection.round_trip_s)):
                 return exchange
         elif connection is not None:
             self._drop(connection)

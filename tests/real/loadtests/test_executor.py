@@ -120,6 +120,11 @@ def test_a_connection_closed_while_idle_is_not_a_failure(server: Server, tmp_pat
     assert answered(load) == load.classes[0].offered == 24
 
 
+def test_a_worker_that_dies_with_a_request_is_a_failure(server: Server, tmp_path: Path) -> None:
+    load = run(replace(plan_of(server("dies"), tmp_path, 8, 3), warmup_s=0))
+    assert (answered(load), load.classes[0].failures) == (20, {"closed": 4})
+
+
 def test_a_server_that_never_answers_ends_in_bounded_time(server: Server, tmp_path: Path) -> None:
     load = run(replace(plan_of(server("never"), tmp_path, 10, 1), timeout_s=0.5, warmup_s=0))
     assert load.classes[0].failures == {"deadline": 10}

@@ -2,7 +2,8 @@
 
 Modes: `fast`; `stall` (freezes 300 ms every 2 s); `slow` (100 ms each); `lock` (20 ms each, one at a time); `never`
 (no answer); `count` (closes each connection after 5 answers, without saying so); `idle` (closes connections that are
-idle for 50 ms); `errors` (500); `close` (takes each request and closes); `noise` (answers what is no HTTP); `tls` (as
+idle for 50 ms); `dies` (takes each connection's sixth request and closes 30 ms later, like a worker that crashed);
+`errors` (500); `close` (takes each request and closes); `noise` (answers what is no HTTP); `tls` (as
 `fast`, with the certificate localhost.pem, which nobody has signed).
 """
 
@@ -17,7 +18,7 @@ import time
 from pathlib import Path
 
 CERTIFICATE = Path(__file__).with_name("localhost.pem")
-PERIOD_S, FREEZE_S, SLOW_S, IDLE_S = 2.0, 0.3, 0.1, 0.05
+PERIOD_S, FREEZE_S, SLOW_S, IDLE_S, DIES_S = 2.0, 0.3, 0.1, 0.05, 0.03
 LOCK, LOCKED_S = threading.Lock(), 0.02
 GOOD = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 BAD = b"HTTP/1.1 422 Unprocessable Content\r\nContent-Length: 2\r\n\r\nno"
@@ -59,6 +60,9 @@ def serve(connection: socket.socket, mode: str, began: float) -> None:
                 if len(rest) < length:
                     break
                 if mode == "close":
+                    return
+                if mode == "dies" and served == 5:
+                    time.sleep(DIES_S)
                     return
                 pending = rest[length:]
                 connection.sendall(answer(mode, head, rest[:length], began))

@@ -14,6 +14,7 @@ from collections.abc import Callable
 
 import pytest
 
+from pytest_mlready.protocols import keep_alive
 from pytest_mlready.service.scrub import scrub
 from pytest_mlready.service.transport import KEPT_OF_FAILED, Transport
 from tests.unit.service.raw_server import answer, read_request, replying, serving
@@ -192,18 +193,27 @@ def test_kept_connection_is_used_again_and_replaced_when_idle_closed() -> None:
     assert bodies == [b"0", b"0", b"1", b"1", b"2"]
 
 
-def test_request_is_sent_again_once_when_a_kept_connection_dies_under_it() -> None:
+@pytest.mark.parametrize("resets", [False, True])
+@pytest.mark.parametrize(("noticed_s", "sent", "failure"), [(60.0, 3, None), (0.005, 2, "closed")])
+def test_request_is_sent_again_once_only_where_a_kept_connection_ended_before_it_could_be_had(
+    resets: bool, noticed_s: float, sent: int, failure: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     requests: list[bytes] = []
 
     def handler(connection: socket.socket) -> None:
         requests.append(read_request(connection))
         connection.sendall(answer(b"1"))
         requests.append(read_request(connection))  # and closes without a byte
+        time.sleep(0.05)
+        if resets:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
+    monkeypatch.setattr(keep_alive, "NOTICED_S", noticed_s)
     with serving(handler) as url, Transport(url) as transport:
         assert transport.request("x", "GET", "/", keep_alive=True).ok
-        assert transport.request("x", "GET", "/", keep_alive=True).ok
-    assert len([one for one in requests if one]) == 3
+        found = transport.request("x", "POST", "/", b"{}", keep_alive=True).failure
+    assert found == ("reset" if failure and resets else failure)
+    assert len([one for one in requests if one]) == sent
 
 
 def test_fresh_connections_are_not_retried() -> None:
