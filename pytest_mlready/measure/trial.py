@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,8 @@ from numpy.typing import NDArray
 from pytest_mlready.measure.generator import punctual, strained
 from pytest_mlready.measure.proportions import Word
 from pytest_mlready.measure.quantiles import quantile
-from pytest_mlready.measure.slo import judge_share, quantile_interval
+from pytest_mlready.measure.slo import SloVerdict, judge_share, quantile_interval
+from pytest_mlready.measure.spells import enough_seen
 from pytest_mlready.records import LoadRun, Percentile, Trial
 
 Array = NDArray[np.float64]
@@ -71,8 +73,7 @@ def judged_trial(run: LoadRun, limit_s: float, *, length: int = 1) -> Trial:
     response, service = _times(series, "response_s"), _times(series, "service_s")
     if not response.size:
         return _trial(run, limit_s, length, "inconclusive", "nothing was offered", {}, {})
-    seen = judge_share(response, limit_s, duration_s=window, longest_stall_s=0)
-    word, trouble = seen.verdict, strained(run, limit_s)
+    word, trouble = judged_times(response, limit_s, window).verdict, strained(run, limit_s)
     unsent = int(((series["status"] < 0) & ~series["queued"]).sum())
     if trouble is None and unsent:
         trouble = f"{unsent} requests found no free socket on this machine"
@@ -83,6 +84,14 @@ def judged_trial(run: LoadRun, limit_s: float, *, length: int = 1) -> Trial:
     if word == "fail" and trouble is not None:
         word = "inconclusive"
     return _trial(run, limit_s, length, word, trouble, _percentiles(response), _percentiles(service))
+
+
+def judged_times(response_s: Array, limit_s: float, window_s: float) -> SloVerdict:
+    """What times of `window_s` seconds, after the settling, say of the limit at 99%; `inf` where not good."""
+    seen = judge_share(response_s, limit_s, duration_s=window_s, longest_stall_s=0)
+    if seen.verdict == "pass" and not enough_seen(response_s, limit_s, budget=seen.budget):
+        return replace(seen, verdict="inconclusive", reason=f"{seen.reason}; too few ups and downs to tell")
+    return seen
 
 
 def _trial(

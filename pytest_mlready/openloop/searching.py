@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 import time
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any
 
 from pytest_mlready.measure.capacity import CapacitySearch
-from pytest_mlready.measure.trial import good, judged_trial, shortest_s
+from pytest_mlready.measure.timed_search import WARMUP_S, Tried, searched
+from pytest_mlready.measure.trial import good, judged_trial
 from pytest_mlready.openloop.drive import Report, drive
 from pytest_mlready.openloop.overloading import connections, overloaded
 from pytest_mlready.openloop.plan import Plan
@@ -20,11 +20,6 @@ from pytest_mlready.records import LoadRun, Sweep, Trial
 Progress = Callable[[dict[str, Any]], None]
 """Hears of each trial when it has ended: its number, rate (requests/s), verdict and p99 (seconds, None: unanswered)."""
 
-WARMUP_S = 0.2
-_OVERHEAD_S = 0.15
-"""What a trial takes beside its schedule and its warm-up, at least."""
-_TRIES = 2
-"""So often a rate is tried at which the generator has trouble of its own: a neighbour may be gone the next time."""
 _CONTROL_S = 2.0
 _SETTLES_WITHIN_S = 5.0
 _SETTLED = (20.0, 0.1)
@@ -36,36 +31,22 @@ def search(plan: SearchPlan, report: Report | None = None, progress: Progress | 
 
     `report` hears of every request, `progress` of every trial.
     """
-    finder, trials, unsure = CapacitySearch(plan.plan.first_rate), list[Trial](), Counter[float]()
-    ended: Literal["found", "out of time", "generator"] = "found"
+    finder, trials = CapacitySearch(plan.plan.first_rate), list[Trial]()
     began, started_at = time.monotonic(), time.time()
-    while finder.next_rate() is not None:
-        left_s = plan.seconds - (time.monotonic() - began) - WARMUP_S - _OVERHEAD_S
-        chosen = affordable(finder, plan, left_s)
-        if chosen is None or chosen[0] != finder.next_rate():
-            ended = "out of time"
-        if chosen is None:
-            break
-        rate, length = chosen
-        seconds = length * shortest_s(rate, plan.limit_s, plan.seconds)
+
+    def attempt(rate: float, seconds: float, length: int) -> Tried:
         tried = trial(plan, rate, seconds, report, length=length, number=len(trials))
         trials.append(tried)
         if progress is not None:
             progress({"trial": len(trials), "rate": rate, "verdict": tried.verdict, "p99_s": _p99(tried)})
         if tried.verdict != "pass":
             settle(plan, report)
-        if tried.verdict == "inconclusive" and tried.trouble is not None:
-            unsure[rate] += 1
-            if unsure[rate] < _TRIES:
-                continue
-            # It stays undecided, and higher rates would be more so: the search goes on below.
-            finder.highest, length = rate, finder.longest
-        finder.observe(rate, tried.verdict, length=length, quantile_s=_p99(tried))
+        return Tried(tried.verdict, _p99(tried), tried.trouble is not None)
+
+    ended = searched(finder, plan.limit_s, plan.seconds, lambda: time.monotonic() - began, attempt)
     searched_s = time.monotonic() - began
     found = finder.result()
     low, high = found.interval
-    if math.isinf(high) and math.isfinite(finder.highest):
-        ended = "generator"
     sweep = Sweep(
         limit_s=plan.limit_s,
         arrivals=plan.plan.arrivals,
@@ -89,18 +70,6 @@ def search(plan: SearchPlan, report: Report | None = None, progress: Progress | 
         return trial(plan, rate, _CONTROL_S, report, number=len(trials))
 
     return replace(sweep, overload=overloaded(plan, plan.overload_rate, sweep.low, top, control, report))
-
-
-def affordable(finder: CapacitySearch, plan: SearchPlan, left_s: float) -> tuple[float, int] | None:
-    """The next rate and how long to try it (in shortest trials); where time is short, an end that is to be confirmed.
-
-    None where there is no time even for that.
-    """
-    asked = finder.next_rate()
-    choices = [] if asked is None else [(asked, finder.length)]
-    choices += [(rate, 1) for rate in finder.unconfirmed]
-    fitting = (one for one in choices if one[1] * shortest_s(one[0], plan.limit_s, plan.seconds) <= left_s)
-    return next(fitting, None)
 
 
 def trial(

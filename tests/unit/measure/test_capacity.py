@@ -57,7 +57,7 @@ class Queue:
     def capacity(self) -> float:
         """The rate at which 1% of the requests are late."""
         full = self.servers / self.service_s
-        return float(optimize.brentq(lambda rate: self.late(rate) - 0.01, 0.05 * full, 0.95 * full))
+        return float(optimize.brentq(lambda rate: self.late(rate) - 0.01, 0.05 * full, 0.99 * full))
 
 
 def _in_system(load: float, servers: int, most: int = 200) -> Array:
