@@ -46,6 +46,8 @@ FULL, QUICK, SEED = 2000, 60, 20261121
 BUDGET, AT_MOST, ALPHA = 0.01, 0.05, 0.05
 LOADS = np.array([1.0, 2, 4, 8, 12, 16, 24, 32])
 ALLOWED = 1.2
+QUICK_S, FULL_S = 15, 59
+"""Seconds of the steady load in these profiles."""
 STEPS = ((10.0, 10.0), (20.0, 10.0), (50.0, 10.0), (100.0, 10.0), (200.0, 10.0))
 
 
@@ -73,7 +75,10 @@ def main() -> int:
 
 
 def slo_verdicts(runs: int) -> Iterator[Row]:
-    """Looked at continuously, without a planned end: e-processes alone."""
+    """Looked at continuously, without a planned end: e-processes alone.
+
+    No verdict of the package's own is given before the planned end; this is the rule for whoever wants to stop earlier.
+    """
     stalls = "stalls of {} s, {} s long, a look every {}"
     yield from _rates(
         "SLO", "independent, 60 s, a look every 60", runs, partial(_slo_errors, partial(independent), 60, 0.05, 60)
@@ -89,6 +94,43 @@ def slo_verdicts(runs: int) -> Iterator[Row]:
         median, wrong = float(np.median(needed)), sum(said not in (word, "inconclusive") for said, _ in found)
         cell = f"independent, {share:g} times the allowed share"
         yield Row(f"SLO: median requests to a {word}", cell, runs, wrong, median, median, 1000, median > 1000)
+
+
+def planned_verdicts(runs: int) -> Iterator[Row]:
+    """Judged once, at the end that was planned: what checks and Locust scenarios do.
+
+    Then cases that are clear, with stalls of 0.08 s unless said otherwise: how often they stay undecided.
+    """
+    for name, make, seconds, stall_s in (
+        (f"independent, {QUICK_S} s", independent, QUICK_S, 0.05),
+        (f"independent, {FULL_S} s", independent, FULL_S, 0.05),
+        (f"stalls of 0.08 s, {QUICK_S} s long", partial(frozen, stall_s=0.08), QUICK_S, 0.05),
+        (f"stalls of 0.1 s, {FULL_S} s long", partial(frozen, stall_s=0.1), FULL_S, 0.1),
+        ("stalls of 0.3 s, 120 s long", partial(frozen, stall_s=0.3), 120, 0.3),
+    ):
+        yield from _rates("planned", name, runs, partial(_planned_errors, make, seconds, stall_s))
+    for name, share, long_s, seconds, word, undecided in (
+        ("no stall", 0.0, 0.08, QUICK_S, "pass", 0.1),
+        ("0.1 times the share", 0.1, 0.08, QUICK_S, "pass", 0.5),
+        ("5 times the share", 5.0, 0.08, QUICK_S, "fail", 0.1),
+        ("stalls of 0.3 s every 2 s", 12.0, 0.3, QUICK_S, "fail", 0.1),
+        ("0.3 times the share", 0.3, 0.08, FULL_S, "pass", 0.5),
+        ("2 times the share", 2.0, 0.08, FULL_S, "fail", 0.5),
+    ):
+        once = partial(_clear, partial(frozen, stall_s=long_s), share, seconds, word)
+        yield from _rates("planned", f"{name}, {seconds} s", runs, once, undecided)
+
+
+def _planned_errors(make: Callable[[Rng, float, float], Array], seconds: float, stall_s: float, rng: Rng) -> Outcome:
+    seen = judge_share(make(rng, seconds, BUDGET), LIMIT, duration_s=seconds, longest_stall_s=stall_s)
+    return {"false pass": seen.verdict == "pass", "false fail": seen.verdict == "fail"}
+
+
+def _clear(make: Callable[[Rng, float, float], Array], share: float, seconds: float, word: str, rng: Rng) -> Outcome:
+    """A case that is clear, in the time that a profile has for it."""
+    values = make(rng, seconds, share * BUDGET)
+    seen = judge_share(values, LIMIT, duration_s=seconds, longest_stall_s=0.05)
+    return {f"not “{word}”": seen.verdict != word}
 
 
 def _slo_errors(
@@ -199,6 +241,7 @@ RULES: dict[str, Callable[[int], Iterator[Row]]] = {
     "usl": usl,
     "regression": regression,
     "slo": slo_verdicts,
+    "planned": planned_verdicts,
     "stages": stages,
 }
 
