@@ -8,8 +8,9 @@ than the limit, follows from theory (Franx 2001, see `tests/unit/measure/test_ca
 - shipped: the same within the 55 s that a check's search has (a Locust scenario: 60 s). Intervals have to cover the
   truth in at least 95%, too. A queue that makes few ups and downs in that time leaves them wide, or with an open end;
   estimates beyond 5% are counted and are no target.
-- live: the load process against a server that is such a queue, over HTTP, within 60 s; at least 36 of 40 intervals have
-  to cover.
+- live: the load process against a server that is such a queue, over HTTP, within 100 s; at least 36 of 40 intervals
+  have to cover, and as many estimates to be within 5%.
+- live_shipped: the same within 60 s; at least 36 of 40 intervals have to cover.
 
 Exit 1 if a target is missed; with --quick, which makes too few searches for that, where it is missed beyond chance.
 Live figures need a machine on which nothing else runs.
@@ -46,7 +47,7 @@ SEED = 20261121
 MISSES, OFF = 0.05, 0.05
 LIVE_MISSES = 0.1
 LIVE = Queue(service_s=0.004, servers=8, limit_s=0.02)
-LIVE_SECONDS, SHIPPED_SECONDS = 60.0, 55.0
+LIVE_SECONDS, SCENARIO_SECONDS, SHIPPED_SECONDS = 100.0, 60.0, 55.0
 SETTLES_S = 0.3
 """What waiting for a queue to settle takes after a trial that did not pass."""
 QUEUES = {
@@ -110,20 +111,33 @@ def shipped(quick: bool) -> Iterator[Row]:
 
 def live(quick: bool) -> Iterator[Row]:
     """The same through the load process, over HTTP."""
+    yield _live("live", LIVE_SECONDS, quick)
+
+
+def live_shipped(quick: bool) -> Iterator[Row]:
+    """In the time that a Locust scenario has by default."""
+    yield _live("live_shipped", SCENARIO_SECONDS, quick, close=False)
+
+
+def _live(part: str, seconds: float, quick: bool, *, close: bool = True) -> Row:
     command = [sys.executable, str(SERVER), str(LIVE.service_s), str(LIVE.servers)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         try:
             if server.stdout is None:
                 raise RuntimeError("the server has no output")
             url, rng = f"http://127.0.0.1:{int(server.stdout.readline())}", np.random.default_rng(SEED)
-            yield _row(
-                "live M/D/8, p99 <= 5 S, 1865/s", LIVE, 2 if quick else 40, partial(_lived, url, rng), LIVE_MISSES
-            )
+            name, count, once = f"{part} M/D/8, p99 <= 5 S", 2 if quick else 40, partial(_lived, url, seconds, rng)
+            return _row(name, LIVE, count, once, LIVE_MISSES, close=close)
         finally:
             server.kill()
 
 
-PARTS: dict[str, Callable[[bool], Iterator[Row]]] = {"virtual": virtual, "shipped": shipped, "live": live}
+PARTS: dict[str, Callable[[bool], Iterator[Row]]] = {
+    "virtual": virtual,
+    "shipped": shipped,
+    "live": live,
+    "live_shipped": live_shipped,
+}
 
 
 def _row(
@@ -172,7 +186,7 @@ def _searched(queue: Queue, seconds: float, rng: np.random.Generator, truth: flo
     return finder.result(), spent
 
 
-def _lived(url: str, rng: np.random.Generator, truth: float) -> tuple[Capacity, float]:
+def _lived(url: str, seconds: float, rng: np.random.Generator, truth: float) -> tuple[Capacity, float]:
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="capacity-") as output:
         plan = Plan(
@@ -184,11 +198,11 @@ def _lived(url: str, rng: np.random.Generator, truth: float) -> tuple[Capacity, 
             seed=int(rng.integers(2**20)),
             progress=False,
         )
-        found = search(SearchPlan(plan, LIVE.limit_s, LIVE_SECONDS))
+        found = search(SearchPlan(plan, LIVE.limit_s, seconds))
     low, high = found.low, np.inf if found.high is None else found.high
     estimate = np.nan if found.estimate is None else found.estimate
-    seconds = time.monotonic() - began
-    return Capacity(estimate, (low, high), found.converged, found.cliff, len(found.trials)), seconds
+    took_s = time.monotonic() - began
+    return Capacity(estimate, (low, high), found.converged, found.cliff, len(found.trials)), took_s
 
 
 if __name__ == "__main__":
