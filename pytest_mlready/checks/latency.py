@@ -72,8 +72,10 @@ def error_rate(steady_load: LoadRun, settings: Settings) -> Finding:
     measured = Measurement(verdict.rate, "1", n=n, interval=verdict.interval, limit=latency.error_rate)
     kinds = ", ".join(f"{count} × {word}" for word, count in sorted(counted.items(), key=lambda one: -one[1])) or "none"
     what = f"{verdict.k} of {n} requests failed ({kinds})"
+    resent = steady_load.generator.resent
+    details = (f"{resent} requests were sent again: their connection was closed as they were sent",) if resent else ()
     if verdict.verdict == "pass" and unsent(steady_load, latency.p99_ms / 1000) is None:
-        return passed(f"{what}: at most {verdict.interval[1]:.3%}", measured)
+        return passed(f"{what}: at most {verdict.interval[1]:.3%}", measured, details=details)
     trouble = starved(steady_load, latency.p99_ms / 1000)
     if trouble is not None:
         return inconclusive(f"the load generator had trouble of its own: {trouble}", measured)

@@ -68,11 +68,13 @@ class Connection:
     Its socket is watched for reading from its opening to its end. Watching it anew for each answer, with a timeout for
     each, would cost more than everything else that is done for a request.
 
-    `answered_at` is when (`time.monotonic()`) the last byte of the last answer came.
+    `answered_at` is when (`time.monotonic()`) the last byte of the last answer came, `resent` how many times it sent
+    the last request again.
     """
 
     def __init__(self, origin: Origin, timeout_s: float, max_body: int) -> None:
         self.answered_at = 0.0
+        self.resent = 0
         self._origin = origin
         self._receive = decrypted if origin.tls else received
         self._timeout_s = timeout_s
@@ -94,11 +96,13 @@ class Connection:
             Failed: refused, unsent, reset, closed, deadline, oversize or malformed.
         """
         self._deadline.set(self._timeout_s)
+        self.resent = 0
         try:
             try:
                 return self._attempt(method, request)
             except _Stale:
                 self.close()
+                self.resent = 1
                 return self._attempt(method, request)
         except BaseException:
             self.close()

@@ -126,7 +126,10 @@ class _Traffic:
         problem: Exception | None = None
         size = 0
         try:
-            answer = connection.exchange(message.request.method, message.data)
+            try:
+                answer = connection.exchange(message.request.method, message.data)
+            finally:
+                self.recording.resent += connection.resent
         except Failed as failed:
             if failed.word == UNSENT:
                 self._give_up(index, failed)

@@ -84,4 +84,5 @@ def _generator(parts: Sequence[Generator], series: Mapping[str, NDArray[Any]]) -
         wall_s=max(one.wall_s for one in parts),
         connections=sum(one.connections for one in parts),
         processes=sum(one.processes for one in parts),
+        resent=sum(one.resent for one in parts),
     )

@@ -29,10 +29,13 @@ _PENDING = -2
 
 
 class Recording:
-    """Times are seconds since the schedule's start. One request is reported once: answered, failed or dropped."""
+    """Times are seconds since the schedule's start. One request is reported once: answered, failed or dropped.
+
+    `resent` counts requests that were sent twice.
+    """
 
     def __init__(self, schedule: Schedule, names: Sequence[str], processes: int = 1) -> None:
-        self.sent = self.completed = self.failures = 0
+        self.sent = self.completed = self.failures = self.resent = 0
         self._names = names
         self._kinds = array("h", schedule.kind.tobytes())
         self._due = array("d", schedule.due_s.tobytes())
@@ -93,7 +96,7 @@ class Recording:
         """Everything as one document."""
         series = self._series()
         self._count_answers(series)
-        generator = Generator(*lateness(series), cpu_s, wall_s, connections, processes=1)
+        generator = Generator(*lateness(series), cpu_s, wall_s, connections, 1, self.resent)
         return LoadRun(
             scenario=plan.scenario,
             rate=plan.rate / plan.share[1],

@@ -36,7 +36,8 @@ class Generator:
 
     Lateness is actual minus intended time of sending, in seconds, of requests that did not wait for a connection which
     a slow service held: that wait is the service's latency. `cpu_s` is user and system time of all its
-    processes, `wall_s` how long they ran; `connections` is the largest number of requests in flight.
+    processes, `wall_s` how long they ran; `connections` is the largest number of requests in flight,
+    `resent` how many were sent again because their connection may have been closed before (`protocols.keep_alive`).
     """
 
     lateness_p50_s: float
@@ -46,6 +47,7 @@ class Generator:
     wall_s: float
     connections: int
     processes: int
+    resent: int = 0
 
 
 @dataclass(frozen=True)

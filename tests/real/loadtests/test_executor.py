@@ -123,6 +123,16 @@ def test_a_connection_closed_while_idle_is_not_a_failure(server: Server, tmp_pat
 def test_a_worker_that_dies_with_a_request_is_a_failure(server: Server, tmp_path: Path) -> None:
     load = run(replace(plan_of(server("dies"), tmp_path, 8, 3), warmup_s=0))
     assert (answered(load), load.classes[0].failures) == (20, {"closed": 4})
+    assert load.generator.resent == 0
+
+
+def test_a_request_on_a_connection_that_is_just_being_closed_is_sent_again_and_counted(
+    server: Server, tmp_path: Path
+) -> None:
+    # Each connection is closed right after its fifth answer, when the next request waits for it already.
+    load = run(replace(plan_of(server("count"), tmp_path, 400, 1), pool=1, warmup_s=0))
+    assert answered(load) + load.classes[0].failures.get("closed", 0) + load.classes[0].failures.get("reset", 0) == 400
+    assert load.generator.resent > 0
 
 
 def test_a_server_that_never_answers_ends_in_bounded_time(server: Server, tmp_path: Path) -> None:

@@ -199,6 +199,12 @@ class TestErrorRate:
         assert found.status is Status.INCONCLUSIVE
         assert "29956 requests" in found.summary
 
+    def test_requests_that_were_sent_again_are_told(self) -> None:
+        assert ERRORS(run(), SLO).details == ()
+        found = ERRORS(run(generator=replace(QUIET, resent=3)), SLO)
+        assert found.status is Status.PASS
+        assert found.details == ("3 requests were sent again: their connection was closed as they were sent",)
+
     def test_failures_are_named_by_kind(self) -> None:
         found = ERRORS(run(0.005, every(50, 500, 200)), SLO)
         assert "62 × 500" in found.summary

@@ -43,6 +43,7 @@ def run_of(plan: Plan, seed: int) -> LoadRun:
             recording.failed(index, sent, done, "deadline")
         else:
             recording.answered(index, sent, done, 200, success=True)
+    recording.resent = 2
     return recording.load_run(plan, started_at=1000.0 + seed, cpu_s=0.5, wall_s=10.0, connections=3)
 
 
@@ -150,6 +151,7 @@ def test_merging_shares_is_exact() -> None:
     assert whole.started_at == 1000.0
     assert np.array_equal(whole.series["intended_s"], schedule(PLAN).due_s)
     assert whole.generator.processes == 3
+    assert whole.generator.resent == 6
     assert whole.generator.cpu_s == pytest.approx(1.5)
     both = Histogram()
     for value in np.concatenate([one.series["response_s"] for one in parts]):
