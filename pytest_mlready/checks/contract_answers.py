@@ -92,7 +92,7 @@ def request_id(answers: Answers) -> Finding:
     asked = [one for one in (*answers.singles, *answers.repeats, *answers.batches, *answers.mixed) if one.exchange.ok]
     if not asked:
         return inconclusive("no predict request was answered with a 2xx status")
-    without = [one for one in asked if not _ids(one)]
+    without = [one for one in asked if not _ids(one) and not _rows_have_ids(one)]
     if without:
         what = f"{without[0].exchange.case}: the answer has no request id; so {len(without)} of {len(asked)}"
         return failed(what, Measurement(len(without), "1", n=len(asked), limit=0), replay=_curl(without[0].exchange))
@@ -196,6 +196,14 @@ def _ids(one: Answered) -> tuple[str, ...]:
     named = tuple(dict.fromkeys(p.request_id for p in one.predictions if p.request_id))
     header = one.exchange.header("x-request-id")
     return named or ((header,) if header else ())
+
+
+def _rows_have_ids(one: Answered) -> bool:
+    """Whether each row of a batch has an `id`, which may be a request's or the row's: that is not told apart."""
+    body = one.exchange.json_or_none
+    listed = [held for held in body.values() if isinstance(held, list)] if isinstance(body, dict) else [body]
+    rows = next((held for held in listed if isinstance(held, list) and len(held) == len(one.rows)), [])
+    return bool(rows) and all(isinstance(row, dict) and row.get("id") is not None for row in rows)
 
 
 def _echoes(exchange: Exchange, sent: str) -> bool:

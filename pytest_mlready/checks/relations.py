@@ -123,7 +123,8 @@ def concurrent_isolation(concurrency: Concurrency) -> Finding:
             what = _strayed(alone, one)
             if what is not None:
                 wrong.append((one, what))
-    wrong += _shared_ids(concurrency.together)
+    known = {id(one) for one, _ in wrong}
+    wrong += [(one, what) for one, what in _shared_ids(concurrency) if id(one) not in known]
     measured = Measurement(len(wrong) / max(1, compared), "ratio", n=compared, limit=0)
     if wrong:
         first, what = wrong[0]
@@ -140,13 +141,24 @@ def concurrent_isolation(concurrency: Concurrency) -> Finding:
     return passed(f"{compared} answers on {concurrency.connections} connections at once are as alone", measured)
 
 
-def _shared_ids(together: Iterable[Answered]) -> Iterator[tuple[Answered, str]]:
-    """Answers to different requests that have one id: the one that is not its own is somebody else's."""
+def _shared_ids(concurrency: Concurrency) -> Iterator[tuple[Answered, str]]:
+    """Answers to different requests that have one id: the one that is not its own is somebody else's.
+
+    Where requests share ids that are asked one after another, an id is no request's: see contract.request_id.
+    """
+    if any(_sharing(concurrency.alone)):
+        return
+    for one in _sharing(concurrency.together):
+        yield one, "the request id of another request"
+
+
+def _sharing(answers: Iterable[Answered]) -> Iterator[Answered]:
+    """Answers with an id that an earlier answer to another request has."""
     owner: dict[str, tuple[int, ...]] = {}
-    for one in together:
-        for name in dict.fromkeys(prediction.request_id for prediction in one.predictions):
-            if name is not None and owner.setdefault(name, one.rows) != one.rows:
-                yield one, "the request id of another request"
+    for one in answers:
+        names = {prediction.request_id for prediction in one.predictions if prediction.request_id is not None}
+        if [name for name in names if owner.setdefault(name, one.rows) != one.rows]:
+            yield one
 
 
 def _decided(pair: Spelling) -> bool:

@@ -7,14 +7,14 @@ from dataclasses import replace
 from typing import Any
 
 from pytest_mlready.protocols.declared import checked
-from pytest_mlready.protocols.json_mapping import BadAnswer, JsonMapping, found
+from pytest_mlready.protocols.json_mapping import REQUEST_ID, BadAnswer, JsonMapping, found
 from pytest_mlready.protocols.openapi import OpenAPI, first_of, is_array
 
 PREDICTIONS = ("prediction", "predictions", "predicted", "predict", "output", "outputs", "result", "results",
                 "label", "class", "score", "value", "y")  # fmt: skip
 _PROBABILITIES = ("probabilities", "probability", "proba", "scores")
 _VERSIONS = ("model_version", "version")
-_IDS = ("request_id", "id")
+_IDS = (REQUEST_ID, "id")
 
 
 def answer_facts(schema: Mapping[str, Any] | None, openapi: OpenAPI | None, *, nested: bool) -> dict[str, Any]:
@@ -28,13 +28,13 @@ def answer_facts(schema: Mapping[str, Any] | None, openapi: OpenAPI | None, *, n
         arrays = [one for one in openapi.options(properties[prediction]) if is_array(one)] if nested else []
         facts["prediction_key"] = f"{prediction}.0" if arrays else prediction
         held = openapi.properties(arrays[0].get("items") if arrays else properties[prediction])
-        if own := _answer_keys(held):
+        if own := _item_keys(held) if arrays else _answer_keys(held):
             facts |= {field: f"{facts['prediction_key']}.{name}" for field, name in own.items()}
-            for field, name in _answer_keys(properties).items():
-                facts.setdefault(field, name)
+            beside = _answer_keys(properties)
+            facts |= {field: name for field, name in beside.items() if field == "request_id_key" or field not in facts}
             return facts
     elif listed := [one for one in openapi.options(schema) if is_array(one)]:
-        own = _answer_keys(openapi.properties(listed[0].get("items")))
+        own = _item_keys(openapi.properties(listed[0].get("items")))
         return {field: f"0.{name}" for field, name in own.items()} or {"prediction_key": "0"}
     elif nested:
         facts["prediction_key"] = "predictions.0"
@@ -50,7 +50,7 @@ def learned(mapping: JsonMapping, body: Any, declared: Mapping[str, object] = {}
     What was declared, or already fits, stays.
     """
     given = checked(declared)
-    keys = {"probabilities_key": _PROBABILITIES, "version_key": _VERSIONS, "request_id_key": _IDS}
+    keys: dict[str, tuple[str, ...]] = {"probabilities_key": _PROBABILITIES, "version_key": _VERSIONS}
     facts: dict[str, Any] = {}
     if "prediction_key" not in given and not _fits(body, mapping.prediction_key):
         if isinstance(body, Mapping):
@@ -63,7 +63,8 @@ def learned(mapping: JsonMapping, body: Any, declared: Mapping[str, object] = {}
         holder = found(body, place) if _there(body, place) else None
         if not isinstance(holder, Mapping):
             continue
-        for field, names in keys.items():
+        ids = (REQUEST_ID,) if "0" in place.split(".") else _IDS
+        for field, names in {**keys, "request_id_key": ids}.items():
             name = first_of(holder, names)
             if field not in given and field not in facts and name:
                 key = f"{place}.{name}" if place else name
@@ -77,6 +78,11 @@ def _answer_keys(properties: Mapping[str, Any]) -> dict[str, str]:
              "request_id_key": _IDS}  # fmt: skip
     found_names = {field: first_of(properties, names) for field, names in named.items()}
     return {field: name for field, name in found_names.items() if name is not None}
+
+
+def _item_keys(properties: Mapping[str, Any]) -> dict[str, str]:
+    """The same of one item of a list, whose `id` may be its place there."""
+    return {field: name for field, name in _answer_keys(properties).items() if name != "id"}
 
 
 def _fits(body: Any, path: str) -> bool:

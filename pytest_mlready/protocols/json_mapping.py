@@ -12,6 +12,7 @@ from pytest_mlready.records.exchange import Exchange, NotStrictJSON
 Cell = float | str | None
 Row = Mapping[str, Cell]
 Headers = Sequence[tuple[str, str]]
+REQUEST_ID = "request_id"
 
 
 class BadAnswer(ValueError):
@@ -63,7 +64,7 @@ class JsonMapping:
     probabilities_key: str | None = None
     version_key: str | None = None
     version_header: str | None = None
-    request_id_key: str | None = "request_id"
+    request_id_key: str | None = REQUEST_ID
     label_kind: Literal["label", "number", "any"] = "any"
 
     @property
@@ -137,15 +138,14 @@ class JsonMapping:
             count = len(_listed(body, _list_path(self.prediction_key)))
             return [self._nth(position).decode_one(body, headers) for position in range(count)]
         listed = _listed(body, self.batch_prediction_key)
-        version, request_id = self._version(body, headers), self._id(body)
+        version, request_id = self._version(body, headers), self._id(body) or self._id_by_name(body)
         beside = self._beside(body, len(listed))
         answers = []
         for item, probabilities in zip(listed, beside, strict=True):
             if isinstance(item, Mapping):
                 own = self.decode_one(item)
-                answers.append(
-                    Answer(own.prediction, own.probabilities, own.version or version, own.request_id or request_id)
-                )
+                named = request_id or self._id_by_name(item)
+                answers.append(Answer(own.prediction, own.probabilities, own.version or version, named))
                 continue
             plain = item[0] if isinstance(item, list) and len(item) == 1 else item
             if plain is None:
@@ -194,6 +194,10 @@ class JsonMapping:
 
     def _id(self, body: Any) -> str | None:
         return _text(body, self.request_id_key)
+
+    def _id_by_name(self, body: Any) -> str | None:
+        """The id at the key that says that it is a request's; a row's `id` in a batch may be its place there."""
+        return None if self.request_id_key is None else _text(body, REQUEST_ID)
 
 
 def found(body: Any, path: str) -> Any:

@@ -11,7 +11,7 @@ from pytest_mlready.checks.contract_answers import golden, numeric_sane, request
 from pytest_mlready.checks.contract_cache import cache_truth
 from pytest_mlready.finding import Finding, Status
 from pytest_mlready.records import Answered, Answers, CacheDrill, Golden, Identity, Prediction
-from tests.unit.records_made import answered, exchange, settings
+from tests.unit.records_made import answered, batch, exchange, settings
 
 IDENTITY = Identity(None, {})
 HALVES = (0.25, 0.75)
@@ -201,3 +201,12 @@ def test_cache_truth(given: CacheDrill, status: str, named: str) -> None:
 
 def expect(found: Finding, status: str, named: str) -> None:
     assert (found.status, named in found.summary) == (Status(status), True), found.summary
+
+
+def test_rows_that_have_ids_of_their_own_are_not_without_one() -> None:
+    single = answered(request_id="a")
+    rows = [{"id": "0", "prediction": 1}, {"id": "1", "prediction": 0}]
+    whole = replace(batch({0: 1, 1: 0}), exchange=exchange(200, {"predictions": rows}))
+    expect(request_id(Answers((single,), (), batches=(whole,))), "pass", "2 answers have 1 ids")
+    none = replace(whole, exchange=exchange(200, {"predictions": [1, 0]}))
+    expect(request_id(Answers((single,), (), batches=(none,))), "fail", "no request id")

@@ -158,6 +158,17 @@ class TestConcurrentIsolation:
         found = relations.concurrent_isolation(Concurrency((*alone, *alone), shared, 2))
         assert (found.status, "the request id of another request" in found.summary) == (Status.FAIL, True)
 
+    def test_an_answer_of_another_with_its_id_counts_once(self) -> None:
+        alone = (answered(0, 0, request_id="a"), answered(1, 1, request_id="b"))
+        together = (answered(0, 0, request_id="c"), answered(1, 0, request_id="c"))
+        found = relations.concurrent_isolation(Concurrency(alone, together, 2))
+        assert found.status is Status.FAIL
+        assert "1 of 2 answers" in found.summary
+
+    def test_ids_that_others_had_before_are_no_requests_ids(self) -> None:
+        alone = (answered(0, 0, request_id="model"), answered(1, 1, request_id="model"))
+        assert relations.concurrent_isolation(Concurrency(alone, alone, 2)).status is Status.PASS
+
     def test_whose_answer_it_was_is_told(self) -> None:
         alone = (answered(0, 0), answered(1, 1))
         swapped = answered(0, 1)

@@ -180,6 +180,18 @@ def test_a_first_answer_teaches_the_rest() -> None:
     assert (mapping.probabilities_key, mapping.version_key, mapping.request_id_key) == ("proba", "version", "id")
 
 
+@pytest.mark.parametrize(
+    ("item", "envelope", "key"),
+    [({"id": "0"}, {}, "request_id"), ({"id": "0"}, {"id": "r"}, "id"), ({"request_id": "r"}, {}, "rows.0.request_id")],
+)
+def test_the_id_of_a_row_is_none_of_a_request(item: dict[str, str], envelope: dict[str, str], key: str) -> None:
+    facts = JsonMapping(nested=True, prediction_key="rows.0.label")
+    assert learned(facts, {"rows": [{"label": 1, **item}], **envelope}).request_id_key == key
+    documented = thing(results={"type": "array", "items": thing(label={}, **item)}, **envelope)
+    found = detect(api(predict=(thing(instances={"type": "array", "items": NUMBERS}), documented)), {}, [])
+    assert found.request_id_key == key.replace("rows", "results")
+
+
 def test_chances_that_lie_row_by_row_are_read_row_by_row() -> None:
     body = {"outputs": [3], "probabilities": [[0.2, 0.8]]}
     mapping = learned(JsonMapping(nested=True), body)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -110,6 +111,17 @@ def test_answers_without_a_prediction(mapping: JsonMapping, body: Any, message: 
             REFERENCE,
             {"predictions": [{"prediction": 0, "probabilities": [1, 0]}, {"prediction": 1}], "model_version": "2"},
             [Answer(0, (1.0, 0.0), "2"), Answer(1, None, "2")],
+        ),
+        (
+            replace(REFERENCE, request_id_key="id"),
+            {"request_id": "r", "predictions": [{"id": "0", "prediction": 0}, {"id": "1", "prediction": 1}]},
+            [Answer(0, None, None, "r"), Answer(1, None, None, "r")],
+        ),
+        (replace(REFERENCE, request_id_key="id"), {"predictions": [{"id": "0", "prediction": 0}]}, [Answer(0)]),
+        (
+            REFERENCE,
+            {"predictions": [{"request_id": "a", "prediction": 0}, {"request_id": "b", "prediction": 1}]},
+            [Answer(0, None, None, "a"), Answer(1, None, None, "b")],
         ),
         (NESTED, {"predictions": [[1], [2]]}, [Answer(1), Answer(2)]),
         (BARE_LIST, {"predict": [1, 2]}, [Answer(1), Answer(2)]),
