@@ -10,13 +10,15 @@ from statistics import median
 from pytest_mlready.catalogue import check
 from pytest_mlready.checks import replays
 from pytest_mlready.finding import Finding, Measurement, Status, failed, inconclusive, passed
-from pytest_mlready.records import BatchTimes, Scaling, SlowRow
+from pytest_mlready.records import BatchTimes, Scaling, SlowRow, TextTimes
 from pytest_mlready.replay import Expect, Replay
 
 MOST_EXPONENT = 1.5
 """Half way between rows and pairs of rows. Linear services stay below 1.1: what is fixed a request only lowers it."""
 SHORTEST_S = 0.01
 """A batch that takes less says nothing against the service: a pause of a few ms anywhere makes an exponent of it."""
+SHORTER_S = 0.002
+"""The same of the shorter texts, which only have to agree with the longer ones."""
 CPU_TICK_S = 0.01
 SHORTEST_CPU_S = 10 * CPU_TICK_S
 """CPU seconds come in ticks of the kernel: a sum of fewer than ten says little."""
@@ -37,7 +39,7 @@ ROUNDS = 8
     "length depends on a value.",
 )
 def time_scales_linearly(scaling: Scaling) -> Finding:
-    """Three times the rows take about three times as long, and no value of a feature makes its row slow.
+    """Three times the rows, or the text, take about three times as long, and no value makes its row slow.
 
     A comparison of every row with every other passes all tests with ten rows and takes minutes with a thousand. A
     value that costs a second is a way for any client to stop the service with a handful of requests.
@@ -55,6 +57,9 @@ def time_scales_linearly(scaling: Scaling) -> Finding:
                     (replays.request_of(suspect.exchange),), (Expect("faster", (0,), {"limit": limit}),), rounds=REPEATS
                 ),
             )
+    for text in scaling.texts:
+        if (found := _outgrown(text)) is not None:
+            return found
     if not scaling.rows and scaling.asked and scaling.batch is None:
         return inconclusive("no row was answered with a 2xx status: nothing can be timed")
     if scaling.batch is not None:
@@ -64,6 +69,28 @@ def time_scales_linearly(scaling: Scaling) -> Finding:
     if not scaling.rows:
         return Finding(Status.NOT_APPLICABLE, "the service takes one row at a time, and no column has numbers")
     return passed(f"no value made one of {scaling.asked} rows slow; the service takes one row at a time")
+
+
+def _outgrown(text: TextTimes) -> Finding | None:
+    """The failure where time grows faster than a text at both scales.
+
+    One scale alone says little: who cuts texts into windows that overlap answers one that fits in a single window in
+    less than its share.
+    """
+    if min(text.longer.whole) < SHORTEST_S or min(text.shorter.whole) < SHORTER_S:
+        return None
+    found, longer = min(exponent(text.shorter), exponent(text.longer)), text.longer
+    if found < MOST_EXPONENT:
+        return None
+    requests = tuple(replays.request_of(one) for one in (*text.parts, longer.exchange))
+    expect = Expect("linear", (0, 1, 2, 3), {"limit": MOST_EXPONENT})
+    return failed(
+        f"scaling: time grows with the length of {text.column} to the power of {found:.2f}: "
+        f"{min(longer.three) / 3 * 1000:.1f} ms for {longer.size:,} characters, {min(longer.whole) * 1000:.1f} ms for "
+        f"{3 * longer.size:,}, at best of {len(longer.whole)}",
+        Measurement(found, "1", n=len(longer.whole), limit=MOST_EXPONENT),
+        script=Replay(requests, (expect,), rounds=ROUNDS) if text.parts else None,
+    )
 
 
 def _judged(batch: BatchTimes, asked: int) -> Finding:

@@ -70,8 +70,16 @@ def singly(rows: Sequence[Row], rng: random.Random, declared: Mapping[str, Bound
 
 def declared_bounds(openapi: OpenAPI | None, mapping: JsonMapping, columns: Sequence[str]) -> dict[str, Bounds]:
     """Each column's minimum and maximum by the request's schema, references and choices followed."""
+    low, high = (declared_words(openapi, mapping, columns, word) for word in ("minimum", "maximum"))
+    return {name: (_number(low[name]), _number(high[name])) for name in columns}
+
+
+def declared_words(
+    openapi: OpenAPI | None, mapping: JsonMapping, columns: Sequence[str], word: str
+) -> dict[str, object]:
+    """What the request's schema says of each column by one word ("minimum"); None where it says nothing."""
     if openapi is None:
-        return dict.fromkeys(columns, (None, None))
+        return dict.fromkeys(columns)
 
     def of(node: object, word: str) -> Any:
         return next(openapi.words(node, word), None)
@@ -86,13 +94,13 @@ def declared_bounds(openapi: OpenAPI | None, mapping: JsonMapping, columns: Sequ
     held = of(held, "items") if mapping.nested else held
     held = member(held, mapping.item_key) if mapping.item_key is not None else held
     several = of(held, "prefixItems")
-    found: dict[str, Bounds] = {}
+    found: dict[str, object] = {}
     for at, name in enumerate(columns):
         if mapping.row_shape == "object":
             own = member(held, name)
         else:
             own = several[at] if isinstance(several, list) and at < len(several) else of(held, "items")
-        found[name] = _number(of(own, "minimum")), _number(of(own, "maximum"))
+        found[name] = of(own, word)
     return found
 
 

@@ -1,4 +1,4 @@
-"""Evidence `scaling`: seconds of single rows with values at their limits, and of rows in one batch and in three.
+"""Evidence `scaling`: seconds of single rows with values at their limits, of long texts, and of rows in batches.
 
 A batch of 3n is timed beside three batches of n, one after another: windows of equal length, so that whatever else the
 machine does stretches both. Timed apart, on a busy machine a long request seems slower than in proportion, because a
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +20,9 @@ from pytest_mlready.evidence.extreme_rows import (
     singly,
     together,
 )
+from pytest_mlready.evidence.long_texts import text_times
 from pytest_mlready.evidence.mixed_rows import mixed_rows
+from pytest_mlready.evidence.timed_rounds import timed_rounds
 from pytest_mlready.records import BatchTimes, Exchange, Row, Scaling, SlowRow
 
 if TYPE_CHECKING:
@@ -31,10 +32,6 @@ if TYPE_CHECKING:
 SIZES = (10, 33, 100, 333, 1000)
 LONG_S = 0.2
 """A batch that takes so long, twice, is long enough to be measured: no larger one is tried."""
-ROUNDS = 7
-FEWEST_ROUNDS = 3
-ODD = 1.3
-"""A batch that takes so many times what its parts do is kept, for a replay."""
 GROUP = 6
 """So many columns are at their limits in one row: a loop that one value lengthens is long in company, too."""
 SEEMS_SLOW_S = 0.25
@@ -53,13 +50,14 @@ def made_with(context: Context) -> Mapping[str, Any]:
 
 
 def gather(context: Context) -> Scaling:
-    """Time single rows in half of the time there is, then batches."""
+    """Time single rows in half of the time there is, then long texts, then batches."""
     began = time.monotonic()
     with context.target.transport(deadline_s=DEADLINE_S) as transport:
         singles = _Singles(context, transport)
         singles.gather(began + context.budget_s / 2)
+        texts = text_times(context, transport, began + 3 * context.budget_s / 4)
         batch, problem = _batches(context, transport, began + context.budget_s)
-    return Scaling(tuple(singles.seconds), singles.asked, tuple(singles.suspects), batch, problem)
+    return Scaling(tuple(singles.seconds), singles.asked, tuple(singles.suspects), batch, problem, texts)
 
 
 class _Singles:
@@ -157,30 +155,12 @@ def _rounds(
 ) -> tuple[BatchTimes | None, str | None]:
     size = len(rows) // 3
     encode = context.target.mapping.encode_batch  # once: it costs as much as all the rest of asking
-    parts = [(size, encode(rows[at : at + size])) for at in range(0, 3 * size, size)]
-    at_once = [(3 * size, exchange.request_body)]
-    three: list[float] = []
-    whole: list[float] = []
-    cpu = {"three": 0.0, "whole": 0.0}
-    instance = context.target.instance
-    pids = instance.processes() if instance is not None else []
-    before = instance.cpu_s(pids) if instance is not None else 0.0
-    while len(whole) < ROUNDS and (len(whole) < FEWEST_ROUNDS or time.monotonic() < until):
-        for bodies in ([parts, at_once], [at_once, parts])[len(whole) % 2]:
-            asked = [_send(context, transport, count, body) for count, body in bodies]
-            after = instance.cpu_s(pids) if instance is not None else 0.0
-            lost = next((one for one in asked if not one.ok), None)
-            if lost is not None:
-                return None, f"{lost.case} was answered {lost.outcome}, though one like it was answered before"
-            (three if bodies is parts else whole).append(sum(one.elapsed_s for one in asked))
-            cpu["three" if bodies is parts else "whole"] += after - before
-            before = after
-    odd = min(whole) > ODD * min(three)
-    shown = replace(exchange, request_body=exchange.request_body if odd else b"", body=b"")
-    times = BatchTimes(size, tuple(three), tuple(whole), shown)
-    if instance is not None:
-        times = replace(times, three_cpu_s=cpu["three"], whole_cpu_s=cpu["whole"])
-    return times, None
+    parts = [encode(rows[at : at + size]) for at in range(0, 3 * size, size)]
+
+    def send(body: bytes, whole: bool) -> Exchange:
+        return _send(context, transport, 3 * size if whole else size, body)
+
+    return timed_rounds(context.target.instance, send, size, parts, exchange, until)
 
 
 def _ask(context: Context, transport: Transport, rows: Sequence[Row]) -> Exchange:

@@ -15,6 +15,7 @@ from pytest_mlready.evidence.context import Context
 from pytest_mlready.evidence.mixed_rows import numeric_columns, spread
 from pytest_mlready.evidence.rude_clients import IN_CHUNKS, Manner, misbehave
 from pytest_mlready.evidence.shrinking import Patience, fewest
+from pytest_mlready.evidence.text_rows import accented, in_utf8
 from pytest_mlready.measure.agreement import difference
 from pytest_mlready.protocols.detect import takes_names
 from pytest_mlready.protocols.http1 import chunked
@@ -24,6 +25,7 @@ from pytest_mlready.service.transport import Transport
 
 ROWS = 2
 BATCH = 3
+TEXTS = 3
 CHUNK = 100
 IN_ONE_GO = "in chunks"
 DEADLINE_S = 5.0
@@ -81,6 +83,9 @@ def gather(context: Context) -> Spellings:
                 pairs += [asker.pair(variant) for variant in batch_variants(asker.mapping, context.rows)]
             if takes_names(context.target.openapi, asker.mapping, list(context.rows[0])):
                 pairs += [asker.pair(variant) for variant in named_variants(asker.mapping, context.rows[at])]
+        for at, variant in text_variants(context.target.mapping, context.rows):
+            if time.monotonic() < until:
+                pairs.append(_Asker(context, transport, at).pair(variant))
     return Spellings(tuple(pairs))
 
 
@@ -107,6 +112,17 @@ def named_variants(mapping: JsonMapping, row: Row) -> Iterator[Variant]:
     yield Variant("with its features named", mapping.encode_row(row), named.encode_row(row))
     backwards = named.encode_row(dict(reversed(list(row.items()))))
     yield Variant("with its features named in reverse", named.encode_row(row), backwards)
+
+
+def text_variants(mapping: JsonMapping, rows: tuple[Row, ...]) -> Iterator[tuple[int, Variant]]:
+    """Rows whose text is not ASCII, by position, and a batch of some: escaped, and the same in plain UTF-8."""
+    found = accented(rows, TEXTS)
+    for at, row in found:
+        plain = mapping.encode_row(row)
+        yield at, Variant("with its text in UTF-8", plain, in_utf8(plain))
+    if found and mapping.batch_route is not None:
+        plain = mapping.encode_batch([*(row for _, row in found), *rows][: len(rows[:BATCH])])
+        yield 0, Variant("with its text in UTF-8", plain, in_utf8(plain), batch=True)
 
 
 class _Asker:

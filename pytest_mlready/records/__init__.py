@@ -68,7 +68,7 @@ from pytest_mlready.records.quality import EdgeCase, EdgeCases, LabelledAnswers,
 from pytest_mlready.records.relations import BatchSizes, Concurrency, Edit, Edits, Spelling, Spellings
 from pytest_mlready.records.replicas import Replicas
 from pytest_mlready.records.rudeness import Rude, Rudeness
-from pytest_mlready.records.scaling import BatchThroughput, BatchTimes, Scaling, SlowRow
+from pytest_mlready.records.scaling import BatchThroughput, BatchTimes, Scaling, SlowRow, TextTimes
 
 __all__ = [
     "ARRAYS",
@@ -156,6 +156,7 @@ __all__ = [
     "Spellings",
     "StartTimeline",
     "Sweep",
+    "TextTimes",
     "TrainingRun",
     "Trial",
     "Use",

@@ -1,4 +1,4 @@
-"""Records of how long requests take: batches of two sizes, and rows with values at their limits."""
+"""Records of how long requests take: batches and texts of two sizes, and rows with values at their limits."""
 
 from __future__ import annotations
 
@@ -26,6 +26,19 @@ class BatchTimes:
 
 
 @dataclass(frozen=True)
+class TextTimes:
+    """The same of texts in one column, at two scales: `size` counts characters, and the whole text has three parts.
+
+    `parts` are the requests of the longer scale's parts, unsent, where the times are out of proportion.
+    """
+
+    column: str
+    shorter: BatchTimes
+    longer: BatchTimes
+    parts: tuple[Exchange, ...] = ()
+
+
+@dataclass(frozen=True)
 class SlowRow:
     """A row that seemed slow: the seconds it took each time, and those of an ordinary row asked between."""
 
@@ -40,7 +53,8 @@ class Scaling:
 
     `rows` are those of the single rows, ordinary ones and ones with a value at its limit, which were answered with a
     2xx status; `asked` counts all of them. `suspects` are asked again. `batch` is None where no batch could be timed;
-    `problem` says why, and is None where there is no route for batches.
+    `problem` says why, and is None where there is no route for batches. `texts` are columns of free text that took
+    long enough to be timed.
     """
 
     rows: tuple[float, ...]
@@ -48,6 +62,7 @@ class Scaling:
     suspects: tuple[SlowRow, ...] = ()
     batch: BatchTimes | None = None
     problem: str | None = None
+    texts: tuple[TextTimes, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,47 @@
+"""A request and three of its parts, timed in turns: round after round, whatever else the machine does meanwhile."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from pytest_mlready.records import BatchTimes, Exchange
+
+if TYPE_CHECKING:
+    from pytest_mlready.service.instance import Instance
+
+Send = Callable[[bytes, bool], Exchange]
+"""Sends a body; the flag says whether it is the whole."""
+ROUNDS = 7
+FEWEST_ROUNDS = 3
+ODD = 1.3
+"""A whole that takes so many times what its parts do is kept, for a replay."""
+
+
+def timed_rounds(
+    instance: Instance | None, send: Send, size: int, parts: Sequence[bytes], whole: Exchange, until: float
+) -> tuple[BatchTimes | None, str | None]:
+    """Times of the parts, of `size` each, and of the whole, asked again; or which of them went unanswered."""
+    three: list[float] = []
+    at_once: list[float] = []
+    cpu = {"three": 0.0, "whole": 0.0}
+    pids = instance.processes() if instance is not None else []
+    before = instance.cpu_s(pids) if instance is not None else 0.0
+    while len(at_once) < ROUNDS and (len(at_once) < FEWEST_ROUNDS or time.monotonic() < until):
+        for is_whole in (False, True) if len(at_once) % 2 == 0 else (True, False):
+            asked = [send(body, is_whole) for body in ([whole.request_body] if is_whole else parts)]
+            after = instance.cpu_s(pids) if instance is not None else 0.0
+            lost = next((one for one in asked if not one.ok), None)
+            if lost is not None:
+                return None, f"{lost.case} was answered {lost.outcome}, though one like it was answered before"
+            (at_once if is_whole else three).append(sum(one.elapsed_s for one in asked))
+            cpu["whole" if is_whole else "three"] += after - before
+            before = after
+    odd = min(at_once) > ODD * min(three)
+    shown = replace(whole, request_body=whole.request_body if odd else b"", body=b"")
+    times = BatchTimes(size, tuple(three), tuple(at_once), shown)
+    if instance is not None:
+        times = replace(times, three_cpu_s=cpu["three"], whole_cpu_s=cpu["whole"])
+    return times, None
