@@ -5,6 +5,7 @@ from __future__ import annotations
 from pytest_mlready.catalogue import check
 from pytest_mlready.checks.answers_read import unsteadiness
 from pytest_mlready.checks.identity import known
+from pytest_mlready.checks.label_rules import contradictions
 from pytest_mlready.finding import SERVICE, Finding, Measurement, failed, inconclusive, passed
 from pytest_mlready.measure.agreement import difference
 from pytest_mlready.records import Answered, Answers, Exchange, Golden, Identity, Label, Prediction
@@ -57,7 +58,7 @@ def golden(golden: Golden) -> Finding:
     remedy="Apply the final softmax or sigmoid once, and map class indices to the labels the model was trained with.",
 )
 def numeric_sane(answers: Answers, identity: Identity, settings: Settings) -> Finding:
-    """Probabilities lie in [0, 1] and sum to 1, numbers are finite, and labels are of the declared set.
+    """Probabilities lie in [0, 1] and sum to 1, numbers are finite, labels are of the declared set and agree with them.
 
     Callers put thresholds on these numbers; a score that is no probability passes or fails all of them.
     """
@@ -67,7 +68,7 @@ def numeric_sane(answers: Answers, identity: Identity, settings: Settings) -> Fi
         return inconclusive(f"none of {len(asked)} predict requests was answered with a prediction")
     labels = _labels(identity, settings)
     wrong = [(one, what) for one, prediction in predictions if (what := _insane(prediction, labels)) is not None]
-    wrong = wrong or _contradictions(predictions)
+    wrong = wrong or contradictions(predictions)
     measured = Measurement(len(wrong), "1", n=len(predictions), limit=0)
     if wrong:
         first, what = wrong[0]
@@ -159,30 +160,6 @@ def _insane(one: Prediction, labels: tuple[Label, ...]) -> str | None:
     if len(one.probabilities) > 1 and abs(total - 1) > _rounding(one.probabilities):
         return f"the probabilities sum to {total:.6g}"
     return None
-
-
-def _contradictions(predictions: list[tuple[Answered, Prediction]]) -> list[tuple[Answered, str]]:
-    """Answers of two classes whose labels no threshold explains: those that have the less likely class as their label.
-
-    A threshold other than one half is a decision; one that goes both ways is a fault.
-    """
-    classes = predictions[0][1].classes
-    if classes is None or len(classes) != 2:
-        return []
-    shares: dict[str, list[tuple[float, Answered]]] = {name: [] for name in classes}
-    for one, prediction in predictions:
-        if prediction.classes != classes or prediction.prediction not in shares or prediction.probabilities is None:
-            return []
-        shares[str(prediction.prediction)].append((prediction.probabilities[0], one))
-    first, other = (shares[name] for name in classes)
-    if not first or not other or min(share for share, _ in first) >= max(share for share, _ in other):
-        return []
-    odd = [(one, share) for share, one in first if share < 0.5] + [
-        (one, 1 - share) for share, one in other if share > 0.5
-    ]
-    return [
-        (one, f"the label is of probability {share:.6g}, and elsewhere the likelier class is it") for one, share in odd
-    ]
 
 
 def _rounding(probabilities: tuple[float, ...]) -> float:

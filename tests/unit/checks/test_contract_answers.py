@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+import random
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +13,7 @@ import pytest
 from pytest_mlready.checks.contract_answers import golden, numeric_sane, request_id
 from pytest_mlready.checks.contract_cache import cache_truth
 from pytest_mlready.finding import Finding, Status
-from pytest_mlready.records import Answered, Answers, CacheDrill, Golden, Identity, Prediction
+from pytest_mlready.records import Answered, Answers, CacheDrill, Golden, Identity, Label, Prediction
 from tests.unit.records_made import answered, batch, exchange, settings
 
 IDENTITY = Identity(None, {})
@@ -109,7 +112,107 @@ def test_a_label_is_explained_by_some_threshold(shares: dict[str, tuple[float, .
     expect(numeric_sane(Answers(tuple(got), ()), IDENTITY, settings()), status, named)
 
 
-def test_labels_of_more_classes_are_not_held_against_probabilities() -> None:
+FLOWERS = ("setosa", "versicolor", "virginica")
+Shares = tuple[float, ...]
+
+
+def shares_of_rows(count: int = 120) -> list[Shares]:
+    """Probabilities of three classes as a softmax gives them, from sure to doubtful."""
+    rng = random.Random(5)
+    made = []
+    for _ in range(count):
+        held = [math.exp(rng.gauss(0, 1.5)) for _ in FLOWERS]
+        made.append(tuple(one / sum(held) for one in held))
+    return made
+
+
+def ranked(shares: Shares) -> list[int]:
+    return sorted(range(len(shares)), key=lambda place: -shares[place])
+
+
+def likeliest(shares: Shares) -> int:
+    return ranked(shares)[0]
+
+
+def second_of_near_ones(shares: Shares) -> int:
+    first, second, _ = ranked(shares)
+    return second if shares[first] - shares[second] < 0.15 else first
+
+
+def second_at_times(shares: Shares) -> int:
+    """A cache of labels that is one row late, say: it has nothing to do with the shares."""
+    return ranked(shares)[int(shares[0] * 1e6) % 11 == 0]
+
+
+def least_cost(shares: Shares) -> int:
+    """A third class that costs much when it is missed, and a first one that costs when it is said in vain."""
+    costs = ((0.0, 1.0, 9.0), (4.0, 0.0, 6.0), (5.0, 2.0, 0.0))
+    return min(range(3), key=lambda said: sum(one * costs[said][true] for true, one in enumerate(shares)))
+
+
+def alarmed(shares: Shares) -> int:
+    return 2 if shares[2] > 0.2 else likeliest(shares)
+
+
+def doubtful(shares: Shares) -> int:
+    return likeliest(shares) if max(shares) > 0.6 else 1
+
+
+def median(shares: Shares) -> int:
+    return next(place for place in range(3) if sum(shares[: place + 1]) >= 0.5)
+
+
+def by_own_thresholds(shares: Shares) -> int:
+    return next((place for place, least in enumerate((0.5, 0.4, 0.2)) if shares[place] > least), 2)
+
+
+def of_third_rank(shares: Shares) -> int:
+    return ranked(shares)[2]
+
+
+def found_in(rule: Callable[[Shares], int], *, named: bool, words: bool, digits: int = 17) -> Finding:
+    """What is said of rows that are labelled by a rule, with names beside the shares or without."""
+    got = []
+    for row, shares in enumerate(shares_of_rows()):
+        label = FLOWERS[rule(shares)] if named or words else rule(shares)
+        printed = tuple(round(one, digits) for one in shares)
+        order = ranked(shares) if named else range(3)  # some services sort them
+        names = tuple(FLOWERS[place] for place in order) if named else None
+        got.append(answered(row, label, tuple(printed[place] for place in order), classes=names))
+    return numeric_sane(Answers(tuple(got), ()), IDENTITY, settings())
+
+
+ANSWERS_IN = pytest.mark.parametrize(("named", "words"), [(True, True), (False, True), (False, False)])
+
+
+@ANSWERS_IN
+@pytest.mark.parametrize("rule", [second_of_near_ones, second_at_times])
+def test_classes_that_got_each_others_labels(rule: Callable[[Shares], int], *, named: bool, words: bool) -> None:
+    expect(found_in(rule, named=named, words=words), "fail", "and elsewhere the likelier class is it; so")
+
+
+@ANSWERS_IN
+@pytest.mark.parametrize("digits", [17, 2])
+@pytest.mark.parametrize("rule", [likeliest, least_cost, alarmed, doubtful, median, by_own_thresholds, of_third_rank])
+def test_a_rule_of_labels_is_a_decision(
+    rule: Callable[[Shares], int], digits: int, *, named: bool, words: bool
+) -> None:
+    expect(found_in(rule, named=named, words=words, digits=digits), "pass", "120 predictions")
+
+
+def test_of_two_unnamed_classes_the_confident_answers_tell_which_is_which() -> None:
+    def judged(*answers: tuple[Label, float]) -> Finding:
+        got = [answered(row, label, (1 - one, one)) for row, (label, one) in enumerate(answers)]
+        return numeric_sane(Answers(tuple(got), ()), IDENTITY, settings())
+
+    sure = [("bad", 0.9), ("bad", 0.95), ("good", 0.1), ("good", 0.05)]
+    expect(judged(*sure, ("bad", 0.4), ("good", 0.7)), "fail", "sample row 4: the label is of probability 0.4")
+    expect(judged(*sure, ("bad", 0.4), ("good", 0.3)), "pass", "6 predictions")
+    expect(judged(*sure[:2], ("bad", 0.4), ("good", 0.7)), "pass", "4 predictions")  # where is good?
+    expect(judged(*sure, ("good", 0.9), ("bad", 0.1)), "pass", "6 predictions")  # 2 of 3 say so
+
+
+def test_labels_without_a_majority_are_not_held_against_probabilities() -> None:
     got = (
         answered(0, "a", (0.2, 0.3, 0.5), classes=("a", "b", "c")),
         answered(1, "c", (0.4, 0.3, 0.3), classes=("a", "b", "c")),
