@@ -10,7 +10,7 @@ import msgspec
 
 from pytest_mlready.inputs import MIN_ROWS
 from pytest_mlready.records import strict_json
-from pytest_mlready.settings import Settings
+from pytest_mlready.settings import Settings, SettingsError
 
 if TYPE_CHECKING:
     from pytest_mlready.records import Row
@@ -23,13 +23,18 @@ def find(run: Run) -> None:
     """Take the examples in the OpenAPI document of the target, which was started, as the rows of a run without any.
 
     They are kept in the evidence directory, from which workers and replays read them.
+
+    Raises:
+        SettingsError: no answer to them can be read, and it is not declared where in one the prediction is.
     """
     path = run.evidence_directory / FILE
     path.unlink(missing_ok=True)
     if run.settings.inputs.rows is not None or run.target is None or run.target.openapi is None:
         return
     from pytest_mlready.evidence.acquaintance import acquainted
+    from pytest_mlready.protocols.detect import DetectError
     from pytest_mlready.protocols.examples import example_rows
+    from pytest_mlready.service.scrub import redact, scrub
 
     rows = example_rows(run.target.openapi, run.target.mapping)
     if not rows:
@@ -37,7 +42,10 @@ def find(run: Run) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(msgspec.json.format(msgspec.json.encode(rows), indent=1))
     run.settings, run.rows = _with(run.settings, path), rows
-    run.target = acquainted(run.target, rows, run.settings.service.json)
+    try:
+        run.target = acquainted(run.target, rows, run.settings.service.json)
+    except DetectError as error:
+        raise SettingsError(redact(scrub(str(error)), run.secrets)) from None
 
 
 def kept(settings: Settings, evidence: Path) -> tuple[Settings, tuple[Row, ...]]:

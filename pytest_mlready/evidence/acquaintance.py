@@ -7,14 +7,20 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_mlready.evidence.asking import predict
-from pytest_mlready.protocols.answer_keys import learned
+from pytest_mlready.evidence.asking import decoded_one, predict
+from pytest_mlready.protocols.answer_keys import answer_documented, learned, prediction_missing
+from pytest_mlready.protocols.detect import DetectError
 from pytest_mlready.service import target as targets
 
 if TYPE_CHECKING:
+    from pytest_mlready.protocols.json_mapping import JsonMapping
     from pytest_mlready.records import Row
     from pytest_mlready.service.target import Target
     from pytest_mlready.settings import Base, Service, Settings
+
+
+FIRST_ROWS = 3
+"""So many rows are asked where the answer to the first cannot be read: it may be one that went wrong."""
 
 
 def reached(
@@ -55,13 +61,31 @@ def reached(
 
 
 def acquainted(target: Target, rows: tuple[Row, ...], declared: Mapping[str, Any]) -> Target:
-    """The target with a mapping that fits a real answer; the same target if its answers are documented.
+    """The target with a mapping that fits a real answer; the same target if its document says where a prediction is.
 
     A documented service is not asked: its first answer belongs to the evidence.
+
+    Raises:
+        DetectError: no answer to the first rows can be read, and nobody declared where in it the prediction is.
     """
-    path = target.mapping.predict_path
-    if not rows or (target.openapi is not None and target.openapi.response_schema("POST", path, 200) is not None):
+    mapping = target.mapping
+    if not rows or answer_documented(target.openapi, mapping, declared):
         return target
-    exchange = predict(target, "first answer", target.mapping.encode_row(rows[0]))
-    body = exchange.json_or_none
-    return replace(target, mapping=learned(target.mapping, body, declared)) if exchange.ok else target
+    unread: tuple[JsonMapping, object] | None = None
+    for row in rows[:FIRST_ROWS]:
+        exchange = predict(target, "first answer", mapping.encode_row(row))
+        body = exchange.json_or_none
+        if not exchange.ok or body is None:
+            continue
+        likely = learned(mapping, body, declared)
+        without = likely if "probabilities" in declared else replace(likely, probabilities_key=None)
+        for fitting in (likely, without):
+            if decoded_one(fitting, exchange, 0).problem is None:
+                return replace(target, mapping=fitting)
+        unread = unread or (likely, body)
+    if unread is None:
+        return target
+    missing = None if "prediction" in declared else prediction_missing(*unread)
+    if missing is not None:
+        raise DetectError([missing])
+    return replace(target, mapping=unread[0])

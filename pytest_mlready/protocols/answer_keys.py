@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -15,6 +16,8 @@ PREDICTIONS = ("prediction", "predictions", "predicted", "predict", "output", "o
 _PROBABILITIES = ("probabilities", "probability", "proba", "scores")
 _VERSIONS = ("model_version", "version")
 _IDS = (REQUEST_ID, "id")
+SHOWN = 200
+"""So many characters of an answer are shown."""
 
 
 def answer_facts(schema: Mapping[str, Any] | None, openapi: OpenAPI | None, *, nested: bool) -> dict[str, Any]:
@@ -42,6 +45,36 @@ def answer_facts(schema: Mapping[str, Any] | None, openapi: OpenAPI | None, *, n
     if nested and "probabilities_key" in facts:
         facts["probabilities_key"] += ".0"
     return facts
+
+
+def answer_documented(openapi: OpenAPI | None, mapping: JsonMapping, declared: Mapping[str, object]) -> bool:
+    """Whether the document, or a declaration beside one, says where in an answer the prediction is."""
+    schema = None if openapi is None else openapi.response_schema("POST", mapping.predict_path, 200)
+    if openapi is None or schema is None or "prediction" in declared:
+        return schema is not None
+    first, _, rest = mapping.prediction_key.partition(".")
+    if first.isdigit():
+        return any(map(is_array, openapi.options(schema)))
+    held = openapi.properties(schema)
+    several = any(is_array(one) or one.get("type") == "object" for one in openapi.options(held.get(first)))
+    return first in held and (bool(rest) or not several)
+
+
+def prediction_missing(mapping: JsonMapping, body: Any) -> tuple[str, str] | None:
+    """What to declare for an answer without a prediction where the mapping has it, with the reason; None if it is null.
+
+    A null is what the service answers, and no question of where it is.
+    """
+    if _there(body, mapping.prediction_key) and found(body, mapping.prediction_key) is None:
+        return None
+    shown = json.dumps(body, ensure_ascii=False)
+    why = (
+        f"where the prediction is in an answer of {mapping.predict_path} is not known: "
+        f"{shown[:SHOWN]}{' …' if len(shown) > SHOWN else ''}"
+    )
+    path = next(iter(_numbers_and_texts(body, "")), "prediction")
+    several = "     # the first of several outputs, for one is compared" if path.endswith(".0") else ""
+    return why, f"prediction = {json.dumps(path)}{several}"
 
 
 def learned(mapping: JsonMapping, body: Any, declared: Mapping[str, object] = {}) -> JsonMapping:
@@ -101,6 +134,18 @@ def _there(body: Any, path: str) -> bool:
 def _listed_by_row(value: object) -> bool:
     """Whether the value has a list or an object for each row, so that the first one's is inside."""
     return isinstance(value, list) and bool(value) and isinstance(value[0], list | Mapping)
+
+
+def _numbers_and_texts(value: Any, path: str) -> Iterator[str]:
+    """The paths of values that may be a prediction, those at no usual name of something else."""
+    if isinstance(value, Mapping):
+        for name, one in value.items():
+            if str(name).lower() not in (*_VERSIONS, *_IDS):
+                yield from _numbers_and_texts(one, f"{path}.{name}" if path else str(name))
+    elif isinstance(value, list) and value:
+        yield from _numbers_and_texts(value[0], f"{path}.0" if path else "0")
+    elif isinstance(value, int | float | str):
+        yield path
 
 
 def _into(name: str, value: object) -> str:
