@@ -30,10 +30,10 @@ def golden(golden: Golden) -> Finding:
     if golden.version is not None and served and golden.version not in served:
         return inconclusive(f"the golden answers are of version {golden.version}, {', '.join(sorted(served))} answers")
     wrong: list[tuple[Answered, str]] = []
-    unread = [one for one in golden.answered if one.exchange.ok and one.only is None]
+    unread = [one for one in golden.answered if one.only is None and _is_ours(one.exchange)]
     for expected, answered in zip(golden.expected, golden.answered, strict=True):
         if answered.only is None:
-            if not answered.exchange.ok:
+            if not _is_ours(answered.exchange):
                 wrong.append((answered, f"a golden row was answered {answered.exchange.outcome}"))
         elif (what := difference(expected, _aligned(answered.only, expected), golden.tolerance)) is not None:
             wrong.append((answered, f"expected and got {what}"))
@@ -47,7 +47,8 @@ def golden(golden: Golden) -> Finding:
             replay=first.exchange.curl(SERVICE),
         )
     if unread or not golden.expected:
-        what = f"{unread[0].exchange.case}: {unread[0].problem}" if unread else "the golden file holds no rows"
+        first_unread = [f"{one.exchange.case}: {one.problem or one.exchange.outcome}" for one in unread[:1]]
+        what = "".join(first_unread) or "the golden file holds no rows"
         return inconclusive(f"{len(unread)} of {len(golden.expected)} answers cannot be compared: {what}", measured)
     return passed(f"{len(golden.expected)} golden rows got their answers within {golden.tolerance:g}", measured)
 
@@ -122,6 +123,11 @@ def request_id(answers: Answers) -> Finding:
         return failed(what, Measurement(len(gone), "1", n=len(answers.request_ids_sent), limit=0))
     log = "" if answers.logged_ids is None else " and logged"
     return passed(f"{len(asked)} answers have {len(seen)} ids of their own; {len(answers.echoes)} echoed{log}")
+
+
+def _is_ours(exchange: Exchange) -> bool:
+    """Whether an answer that could not be read came nevertheless: whole, or longer than we read."""
+    return exchange.ok or exchange.failure == "oversize"
 
 
 def _aligned(given: Prediction, expected: Prediction) -> Prediction:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import shlex
+from dataclasses import replace
+
 from pytest_mlready.catalogue import check
+from pytest_mlready.checks import replays
 from pytest_mlready.checks.leaks import leak
 from pytest_mlready.checks.refusals import UNDECIDED, fault, judge_refusals, verdict
 from pytest_mlready.finding import SERVICE, Finding, Measurement, Status, failed, inconclusive, passed
 from pytest_mlready.records import BadRequests, Exchange, Identity, Limits, NotStrictJSON
+from pytest_mlready.replay import Replay
 from pytest_mlready.settings import Settings
 
 SLOW_S = 5.0
@@ -139,7 +144,8 @@ def size_limit(limits: Limits) -> Finding:
     cut = [one for one in limits.oversize if one.failure in {"reset", "closed"}]
     if any(reason for _, reason in judged):
         found = verdict(judged)
-        return failed(found.summary, found.measurement, details=found.details, replay=_replay(limits, judged))
+        line, script = _replay(limits, judged)
+        return failed(found.summary, found.measurement, details=found.details, replay=line, script=script)
     if limits.rss_before is not None and limits.rss_peak is not None:
         grown, bound = limits.rss_peak - limits.rss_before, MEMORY_FACTOR * max(limits.sizes, default=0) + MEMORY_MARGIN
         if grown > bound:
@@ -161,20 +167,36 @@ def size_limit(limits: Limits) -> Finding:
 def _oversize_fault(exchange: Exchange) -> str | None:
     if exchange.failure in {"reset", "closed"}:
         return None
+    if exchange.failure == "oversize":
+        return "was answered at greater length than is read here, and so it was taken"
     if exchange.elapsed_s > SLOW_S and exchange.status is not None:
         return f"was answered {exchange.status} only after {exchange.elapsed_s:.1f} s"
     return fault(exchange)
 
 
-def _replay(limits: Limits, judged: list[tuple[Exchange, str | None]]) -> str:
-    """A valid row with white space after it, as long as what was sent."""
+def _replay(limits: Limits, judged: list[tuple[Exchange, str | None]]) -> tuple[str, Replay | None]:
+    """Commands that send as much again: a valid row with white space, or a row over and over; and a script for a row.
+
+    The script sends the white space in chunks, and what it does not know to repeat are rows.
+    """
     at, one = next((at, one) for at, (one, reason) in enumerate(judged) if reason is not None)
-    size = limits.sizes[at] if at < len(limits.sizes) else 0
-    if "batch" in one.case:
-        return f"# send {one.case} ({size} bytes) to {SERVICE}{one.path}"
-    body = limits.ordinary.exchange.request_body.decode("utf-8", "replace").replace("'", "'\\''")
-    send = f"curl -sS -i -H 'Content-Type: application/json' --data-binary @- {SERVICE}{one.path}"
-    return f"(printf '%s' '{body}'; head -c {size} /dev/zero | tr '\\0' ' ') | {send}"
+    size, ordinary = dict(enumerate(limits.sizes)).get(at, 0), limits.ordinary.exchange
+    send = f"{replace(ordinary, path=one.path, request_body=b'').curl(SERVICE)} --data-binary @-"
+    if one in limits.bodies:
+        row, spaces = ordinary.request_body, max(0, size - len(ordinary.request_body))
+        script = replays.once(replace(ordinary, case=one.case), "refused", lenient=one.status is not None)
+        script = replace(script, requests=(replays.rudely(replace(ordinary, case=one.case), {}, spaces),))
+        return f"({_printed(row)}; head -c {spaces} /dev/zero | tr '\\0' ' ') | {send}", script
+    if limits.batch_parts is None or not size:
+        return "", None
+    start, further, end = limits.batch_parts
+    times = (size - len(start) - len(end)) // len(further)
+    again = f"yes {shlex.quote(further.decode())} | head -n {times} | tr -d '\\n'"
+    return f"({_printed(start)}; {again}; {_printed(end)}) | {send}", None
+
+
+def _printed(body: bytes) -> str:
+    return f"printf '%s' {shlex.quote(body.decode())}"
 
 
 def _is_page(exchange: Exchange) -> bool:

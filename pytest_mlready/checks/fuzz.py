@@ -86,8 +86,20 @@ def deterministic(answers: Answers, identity: Identity | None = None) -> Finding
             script=replays.steadily(replays.distinct([first, *answers.singles], CANARIES), rounds=OFTEN),
         )
     if lost or compared == 0:
-        return inconclusive(f"{len(lost)} of {len(answers.repeats)} repeats got no answer ({outcomes(lost)})", measured)
+        return inconclusive(_uncompared(answers), measured)
     return passed(f"{compared} repeats of {len(answers.singles)} rows were answered as before", measured)
+
+
+def _uncompared(answers: Answers) -> str:
+    """Why repeats could not be compared."""
+    several = f"{{}} of {len(answers.repeats)} repeats"
+    if lost := [one.exchange for one in answers.repeats if not one.exchange.ok]:
+        return f"{several.format(len(lost))} got no answer ({outcomes(lost)})"
+    if unread := [one for one in answers.repeats if one.only is None]:
+        return f"{several.format(len(unread))} have no prediction that can be read: {unread[0].problem or 'none came'}"
+    if not answers.repeats:
+        return "no row was asked twice"
+    return f"{several.format(len(answers.repeats))} have no first answer that could be read"
 
 
 @check(

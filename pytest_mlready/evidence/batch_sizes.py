@@ -21,6 +21,8 @@ TWINS = 10
 SIZES = (1, 2, 31, 33, 65, 129, 513, 1000)
 """Past every power of two at which code likes to cut, and the largest that guides ask for."""
 TOO_LARGE = frozenset({400, 413, 422})
+OVERSIZE = "oversize"
+"""The answer is longer than we read: that says nothing of the service, and no larger batch is tried."""
 
 
 def made_with(context: Context) -> Mapping[str, Any]:
@@ -52,6 +54,8 @@ def gather(context: Context) -> BatchSizes:
             batch = _together(context, transport, rows, drawn)
             if batch.exchange.status in TOO_LARGE and batches and cap is None:
                 refused_at = size
+                break
+            if batch.exchange.failure == OVERSIZE and batches:
                 break
             batches.append(batch)
             if not shown and _differs(before, batch):

@@ -49,7 +49,8 @@ def gather(context: Context) -> Limits:
                 exchanges.append(_sent(transport, case, path, body, target.mapping))
                 sizes.append(len(body))
     peak = None if before is None else max([before, *(use.rss_bytes for use in seen)])
-    return Limits(ordinary, tuple(exchanges), before, peak, tuple(sizes))
+    parts = None if target.mapping.batch_route is None else _batch_parts(target.mapping, context.rows[0])
+    return Limits(ordinary, tuple(exchanges), before, peak, tuple(sizes), parts)
 
 
 def _sent(transport: Transport, case: str, path: str, body: bytes, mapping: JsonMapping) -> Exchange:
@@ -83,9 +84,14 @@ def _oversize(context: Context) -> Iterator[tuple[str, str, bytes]]:
 
 def _batch(mapping: JsonMapping, row: Row, count: int) -> bytes:
     """One row, `count` times: encoded once, for 100,000 encodings would take seconds."""
+    start, further, end = _batch_parts(mapping, row)
+    return start + further * (count - 1) + end
+
+
+def _batch_parts(mapping: JsonMapping, row: Row) -> tuple[bytes, bytes, bytes]:
+    """The first row of a batch with what comes before, a further one with what parts them, and the end."""
     hole = json.dumps(HOLE).encode()
     one = json.dumps(mapping.row_value(row), separators=(",", ":")).encode()
     body = mapping.encode_batch_values([HOLE, HOLE])
     at, end = body.index(hole), body.rindex(hole)
-    between = body[at + len(hole) : end]
-    return body[:at] + between.join([one] * count) + body[end + len(hole) :]
+    return body[:at] + one, body[at + len(hole) : end] + one, body[end + len(hole) :]

@@ -119,6 +119,7 @@ class Limits:
 
     The bodies of the `oversize` requests are not kept, only their `sizes` in bytes, nor are long answers kept whole.
     `rss_before` and `rss_peak` are bytes of resident memory of the service's processes; None on a URL target.
+    A batch is `batch_parts`: its first row with what comes before, each further row with what parts them, and the end.
     """
 
     ordinary: Answered
@@ -126,6 +127,7 @@ class Limits:
     rss_before: int | None
     rss_peak: int | None
     sizes: tuple[int, ...] = ()
+    batch_parts: tuple[bytes, bytes, bytes] | None = None
 
     @property
     def bodies(self) -> tuple[Exchange, ...]:

@@ -40,6 +40,8 @@ def one_golden(expected: Prediction, got: Answered, version: str | None = "1.0.0
             "golden row 0: a golden row was answered 500",
         ),
         (one_golden(Prediction(1), Answered(exchange(case=ROW), (), problem="null")), "inconclusive", "null"),
+        (one_golden(Prediction(1), answered(case=ROW, status=None, failure="oversize")), "inconclusive", "oversize"),
+        (one_golden(Prediction(1), answered(case=ROW, status=None, failure="closed")), "fail", "answered closed"),
         (
             one_golden(Prediction(1), answered(case=ROW, version="2.0.0")),
             "inconclusive",

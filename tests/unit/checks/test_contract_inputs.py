@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import shlex
+import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,7 +14,7 @@ import pytest
 from pytest_mlready.checks import contract_inputs
 from pytest_mlready.finding import Finding, Status
 from pytest_mlready.records import Answered, BadRequest, BadRequests, Exchange, Limits
-from tests.unit.records_made import answered, exchange, settings
+from tests.unit.records_made import answered, exchange, replayed, settings
 
 GROUP_OF = {
     "reject_missing": "missing",
@@ -172,6 +176,36 @@ def limits(*oversize: Exchange, before: int | None = 10**8, peak: int | None = 1
 )
 def test_size_limit(given: Limits, status: str, named: str) -> None:
     expect(contract_inputs.size_limit(given), status, named)
+
+
+PARTS = (b'{"rows":[["it\'s",1]', b',["it\'s",1]', b"]}")
+
+
+@pytest.mark.parametrize(("case", "path"), [("a body of 100,000 bytes", "/predict"), ("a batch of 9 rows", "/batch")])
+def test_the_replay_sends_as_much_with_the_same_headers(case: str, path: str) -> None:
+    told = (("Content-Type", "application/json"), ("Authorization", "Bearer it's $HOME"))
+    row = b'{"features":["it\'s"]}'
+    good = replace(answered(), exchange=replace(exchange(), request_headers=told, request_body=row))
+    size = 100_000 if path == "/predict" else sum(map(len, PARTS)) + 7 * len(PARTS[1])
+    found = contract_inputs.size_limit(Limits(good, (exchange(200, case=case, path=path),), None, None, (size,), PARTS))
+    body, _, send = found.replay.partition(" | curl ")
+    made = subprocess.run(["bash", "-c", body], capture_output=True, check=True).stdout
+    assert len(made) == size
+    assert send.endswith("--data-binary @-")
+    assert shlex.split(send)[4:8] == ["-H", "Content-Type: application/json", "-H", "Authorization: Bearer it's $HOME"]
+    if path == "/predict":
+        assert json.loads(made) == json.loads(row)
+        assert replayed(found) == [("refused", [case])]
+        assert found.script is not None
+        sent = found.script.requests[0]
+        assert (sent.white_space + len(sent.body), sent.headers) == (size, told)
+    else:
+        assert json.loads(made) == {"rows": [["it's", 1]] * 9}
+
+
+def test_an_answer_longer_than_is_read_says_that_the_batch_was_taken() -> None:
+    given = limits(exchange(None, case="a batch of 100000 rows", failure="oversize"))
+    expect(contract_inputs.size_limit(given), "fail", "a batch of 100000 rows: was answered at greater length")
 
 
 def expect(found: Finding, status: str, named: str) -> None:

@@ -102,8 +102,22 @@ class TestDeterministic:
         found = fuzz.deterministic(replace(HEALTHY, repeats=(*SINGLES, answered(3, status=500))))
         assert found.status is Status.INCONCLUSIVE
 
-    def test_no_repeats_are_no_pass(self) -> None:
-        assert fuzz.deterministic(Answers(SINGLES, ())).status is Status.INCONCLUSIVE
+    @pytest.mark.parametrize(
+        ("given", "why"),
+        [
+            (Answers(SINGLES, ()), "no row was asked twice"),
+            (Answers(SINGLES, (answered(status=503),)), "1 of 1 repeats got no answer (1 × 503)"),
+            (
+                Answers(SINGLES, (replace(SINGLES[0], predictions=(), problem="the prediction is list"),)),
+                "1 of 1 repeats have no prediction that can be read: the prediction is list",
+            ),
+            (Answers((answered(status=503),), SINGLES[:1]), "1 of 1 repeats have no first answer"),
+        ],
+    )
+    def test_what_was_not_compared_is_no_pass(self, given: Answers, why: str) -> None:
+        found = fuzz.deterministic(given)
+        assert found.status is Status.INCONCLUSIVE
+        assert why in found.summary
 
 
 class TestBatchEqualsSingle:
