@@ -91,4 +91,9 @@ ZOO: tuple[Kept, ...] = (
         UNVERSIONED,
         ANONYMOUS | UNDOCUMENTED | UNLIMITED | LENIENT | ANY_MEDIA_TYPE,
     ),
+    Kept(
+        "words_starlette",
+        {"service": {"json": {"predict": "/classify", "row": "", "shape": "object"}}},
+        {"fuzz.batch_equals_single": ONE_AT_A_TIME, "fuzz.batch_order_and_size": ONE_AT_A_TIME},
+    ),
 )  # fmt: skip
