@@ -18,7 +18,9 @@ MOST_EXPONENT = 1.5
 SHORTEST_S = 0.01
 """A batch that takes less says nothing against the service: a pause of a few ms anywhere makes an exponent of it."""
 SHORTER_S = 0.002
-"""The same of the shorter texts, which only have to agree with the longer ones."""
+"""The same of shorter texts, the whole of which is a part of a longer one."""
+GROWING = 1.3
+"""Shorter texts only have to agree: at best, the whole takes so many times what its three parts do."""
 CPU_TICK_S = 0.01
 SHORTEST_CPU_S = 10 * CPU_TICK_S
 """CPU seconds come in ticks of the kernel: a sum of fewer than ten says little."""
@@ -79,8 +81,8 @@ def _outgrown(text: TextTimes) -> Finding | None:
     """
     if min(text.longer.whole) < SHORTEST_S or min(text.shorter.whole) < SHORTER_S:
         return None
-    found, longer = min(exponent(text.shorter), exponent(text.longer)), text.longer
-    if found < MOST_EXPONENT:
+    found, longer = exponent(text.longer), text.longer
+    if found < MOST_EXPONENT or _ratio(min(text.shorter.whole), min(text.shorter.three)) < GROWING:
         return None
     requests = tuple(replays.request_of(one) for one in (*text.parts, longer.exchange))
     expect = Expect("linear", (0, 1, 2, 3), {"limit": MOST_EXPONENT})

@@ -8,7 +8,7 @@ import pytest
 
 from pytest_mlready.checks.scaling import exponent, time_scales_linearly
 from pytest_mlready.finding import Status
-from pytest_mlready.records import BatchTimes, Scaling, SlowRow
+from pytest_mlready.records import BatchTimes, Scaling, SlowRow, TextTimes
 from tests.unit.records_made import exchange
 
 BATCH = exchange(case="a batch of 300 rows", path="/predict/batch")
@@ -117,3 +117,28 @@ def test_without_batches_only_values_are_judged() -> None:
     assert found.status is Status.PASS
     assert "one row at a time" in found.summary
     assert time_scales_linearly(Scaling((), 0)).status is Status.NOT_APPLICABLE
+
+
+@pytest.mark.parametrize(
+    ("shorter", "longer", "status"),
+    [
+        (batch(2.0), batch(2.0), Status.FAIL),
+        (batch(1.4), batch(2.0), Status.FAIL),  # what is fixed a request is the larger part of a short one's time
+        (batch(1.0), batch(2.0), Status.PASS),  # one window, and then windows that overlap
+        (batch(2.0), batch(1.2), Status.PASS),
+        (batch(2.0, ms=0.1), batch(2.0), Status.PASS),
+        (batch(2.0), batch(2.0, ms=0.5), Status.PASS),
+        (batch(2.0), replace(batch(1.0), three_cpu_s=0.3, whole_cpu_s=0.3), Status.PASS),
+    ],
+)
+def test_a_text_is_outgrown_at_both_scales(shorter: BatchTimes, longer: BatchTimes, status: Status) -> None:
+    part = exchange(case="a row with text of 100 characters", sent=b'{"text":"a"}')
+    found = time_scales_linearly(Scaling(ROWS, 90, (), None, None, (TextTimes("text", shorter, longer, (part,) * 3),)))
+    assert found.status is status, found.summary
+    if status is Status.FAIL:
+        assert (
+            "with the length of text to the power of 1.63: 20.0 ms for 100 characters, 180.0 ms for 300"
+            in found.summary
+        )
+        assert found.script is not None
+        assert [one.holds for one in found.script.expects] == ["linear"]
