@@ -94,6 +94,7 @@ ZOO: tuple[Kept, ...] = (
     Kept(
         "words_starlette",
         {"service": {"json": {"predict": "/classify", "row": "", "shape": "object"}}},
-        {"fuzz.batch_equals_single": ONE_AT_A_TIME, "fuzz.batch_order_and_size": ONE_AT_A_TIME},
+        UNVERSIONED | {"fuzz.batch_equals_single": ONE_AT_A_TIME, "fuzz.batch_order_and_size": ONE_AT_A_TIME},
+        ANONYMOUS | UNDOCUMENTED | ANY_MEDIA_TYPE,
     ),
 )  # fmt: skip
