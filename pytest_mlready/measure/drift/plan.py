@@ -28,6 +28,7 @@ BUCKETS = 64
 MOST_ATOMS = 200
 ATOM_SHARE = 0.005
 """Half the difference that an atom needs to matter: a value less frequent in both samples cannot differ by as much."""
+_HASH_BITS = 12
 STEPS_PER_SD = 8
 HIGHEST_SCORE = 24
 """Normal scores are counted in eighths up to 3 sd: integers, whose sums are exact in any order."""
@@ -142,10 +143,19 @@ def _place(values: NDArray[np.float64]) -> tuple[float, float]:
 
 def _atoms(values: NDArray[Any]) -> tuple[float, ...]:
     """Values that at least three rows, and half a percent of them, share; the most frequent first."""
-    distinct, runs = runs_of(np.asarray(values[np.isfinite(values)], dtype=np.float64))
-    tied = np.flatnonzero(runs >= max(3, ATOM_SHARE * values.size))
+    finite = np.asarray(values[np.isfinite(values)], dtype=np.float64) + 0.0  # -0.0, a tie of 0.0, has other bits
+    fewest = max(3, ATOM_SHARE * values.size)
+    distinct, runs = runs_of(_perhaps_tied(finite, fewest))
+    tied = np.flatnonzero(runs >= fewest)
     most = tied[np.argsort(-runs[tied], kind="stable")][:MOST_ATOMS]
-    return tuple(float(value) + 0.0 for value in distinct[most])
+    return tuple(map(float, distinct[most]))
+
+
+def _perhaps_tied(values: NDArray[np.float64], fewest: float) -> NDArray[np.float64]:
+    """Those whose hash occurs so often: all that are tied so often, and few others. To sort all takes longer."""
+    hashed = ((values.view(np.uint64) * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(64 - _HASH_BITS)).view(np.int64)
+    often = np.bincount(hashed, minlength=1 << _HASH_BITS) >= fewest
+    return values[often[hashed]] if often.any() else values[:0]
 
 
 def runs_of(values: NDArray[Any]) -> tuple[NDArray[Any], Ints]:
