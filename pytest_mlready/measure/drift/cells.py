@@ -30,12 +30,14 @@ SIDE = (_LARGEST - _SMALLEST) * _PER_OCTAVE + 2
 CELLS = 2 * SIDE
 """Negative z in descending order of |z|, then positive z in ascending order: cells are in the order of values."""
 _INFINITE = 255 * _PER_OCTAVE
+_FIRST, _LAST = (_SMALLEST + 127) * _PER_OCTAVE - 1, (_LARGEST + 127) * _PER_OCTAVE
+"""The highest code of the inner cell and the lowest of the outer one, of a side; between them each has its own."""
 
 
 def _cell_of_code() -> Ints:
     """The cell of each code; CELLS stands for not a number."""
     code = np.arange(_CODES // 2)
-    side = np.clip(code - (_SMALLEST + 127) * _PER_OCTAVE + 1, 0, SIDE - 1)
+    side = np.clip(code, _FIRST, _LAST) - _FIRST
     cells = np.concatenate([SIDE + side, SIDE - 1 - side])
     cells[np.concatenate([code > _INFINITE] * 2)] = CELLS
     return cells
@@ -60,14 +62,17 @@ def counted(values: Array, centre: float, scale: float) -> tuple[Ints, int, int]
 
 def counts_of(code: NDArray[np.uint32], values: Array) -> tuple[Ints, int, int]:
     """The same of values whose codes are known."""
-    by_code = np.bincount(code, minlength=_CODES)
-    by_cell = np.bincount(CELL_OF_CODE, by_code, CELLS + 1).astype(np.int64)
+    by_code = np.bincount(code, minlength=_CODES).reshape(2, -1)
+    sides = by_code[:, _FIRST : _LAST + 1].copy()
+    sides[:, 0] += by_code[:, :_FIRST].sum(axis=1)
+    sides[:, -1] += by_code[:, _LAST + 1 : _INFINITE + 1].sum(axis=1)
+    by_cell: Ints = np.concatenate([sides[1, ::-1], sides[0]])
     infinite = 0
-    if by_code[_INFINITE] or by_code[_INFINITE + _CODES // 2]:  # or finite, and beyond 32 bits
+    if by_code[:, _INFINITE].any():  # or finite, and beyond 32 bits
         infinite = int(np.isinf(values).sum())
         by_cell[0] -= int((values == -np.inf).sum())
         by_cell[CELLS - 1] -= int((values == np.inf).sum())
-    return by_cell[:CELLS], int(by_cell[CELLS]), infinite
+    return by_cell, int(by_code[:, _INFINITE + 1 :].sum()), infinite
 
 
 def cell_of(value: float, centre: float, scale: float) -> int:
