@@ -71,50 +71,49 @@ def distances(reference: Ints, current: Ints, together: float = 1.0) -> Distance
     d = np.abs(steps).max(axis=1)
     auc = ((np.cumsum(other, axis=1) - other / 2) * share).sum(axis=1) - 0.5
     total = n + other_n
-    ties = 1 - (((reference + current) / total[:, None]) ** 3).sum(axis=1)
+    pooled = (reference + current) / total[:, None]
+    ties = 1 - (pooled * pooled * pooled).sum(axis=1)
     variance = ties * (total + 1) / (12 * n * other_n) * together
     z = auc / np.sqrt(np.maximum(variance, 1e-300))
     return Distances(d, auc, z, n, other_n)
 
 
-def ks_distances(compared: list[Compared]) -> list[float]:
-    """The KS distance of each column."""
-    if not compared:
-        return []
-    reference, current = (np.stack([getattr(one, side).cells for one in compared]) for side in ("reference", "current"))
-    return [float(one) for one in distances(reference, current).d]
-
-
-def shape_alarms(compared: list[Compared], level: Level) -> Iterator[Alarm]:
-    """The four tests of where values lie and how far from the centre, of all columns at once.
+def shape_alarms(compared: list[Compared], level: Level) -> tuple[list[Alarm], list[float]]:
+    """The four tests of where values lie and how far from the centre, of all columns at once; each one's KS distance.
 
     RULES of the panel fold about the pooled median; a profile has no pooled median, so the fold is about the
     reference's, which is as good where nothing drifted, and shows a shift as well where something did.
     """
     if not compared:
-        return
+        return [], []
     reference = np.stack([one.reference.cells for one in compared])
     current = np.stack([one.current.cells for one in compared])
-    values = (reference, current)
-    spread = (cells.folded(reference), cells.folded(current))
-    kinds: tuple[tuple[Test, Test, tuple[Ints, Ints]], ...] = (
-        ("ks", "wilcoxon", values),
-        ("spread ks", "spread wilcoxon", spread),
-    )
-    for ks, wilcoxon, (before, after) in kinds:
-        found = distances(before, after, level.together)
-        p_ks = ks_tail(found.d, found.n / level.together, found.other_n / level.together)
-        p_rank = 2 * scipy.special.ndtr(-np.abs(found.z))
-        for at in np.flatnonzero((found.d >= FLOORS[ks]) & (p_ks < level.alpha)):
-            yield _alarm(compared[at], ks, float(found.d[at]), float(p_ks[at]))
-        for at in np.flatnonzero((np.abs(found.auc) >= FLOORS[wilcoxon]) & (p_rank < level.alpha)):
-            n, other_n = found.n[at] / level.together, found.other_n[at] / level.together
-            pooled = (before[at] + after[at]).astype(np.float64)
-            sign = 1.0 if n <= other_n else -1.0  # the smaller sample is the one drawn
-            ranks = np.cumsum(pooled) - pooled / 2
-            p = max(float(p_rank[at]), 2 * skewed_tail(ranks, pooled, min(n, other_n), sign * float(found.z[at])))
-            if p < level.alpha:
-                yield _alarm(compared[at], wilcoxon, abs(float(found.auc[at])), p)
+    values = distances(reference, current, level.together)
+    sides = cells.folded(reference), cells.folded(current)
+    spread = distances(*sides, level.together)
+    alarms = [
+        *_alarms_of(compared, values, (reference, current), ("ks", "wilcoxon"), level),
+        *_alarms_of(compared, spread, sides, ("spread ks", "spread wilcoxon"), level),
+    ]
+    return alarms, [float(one) for one in values.d]
+
+
+def _alarms_of(
+    compared: list[Compared], found: Distances, counts: tuple[Ints, Ints], tests: tuple[Test, Test], level: Level
+) -> Iterator[Alarm]:
+    (before, after), (ks, wilcoxon) = counts, tests
+    p_ks = ks_tail(found.d, found.n / level.together, found.other_n / level.together)
+    p_rank = 2 * scipy.special.ndtr(-np.abs(found.z))
+    for at in np.flatnonzero((found.d >= FLOORS[ks]) & (p_ks < level.alpha)):
+        yield _alarm(compared[at], ks, float(found.d[at]), float(p_ks[at]))
+    for at in np.flatnonzero((np.abs(found.auc) >= FLOORS[wilcoxon]) & (p_rank < level.alpha)):
+        n, other_n = found.n[at] / level.together, found.other_n[at] / level.together
+        pooled = (before[at] + after[at]).astype(np.float64)
+        sign = 1.0 if n <= other_n else -1.0  # the smaller sample is the one drawn
+        ranks = np.cumsum(pooled) - pooled / 2
+        p = max(float(p_rank[at]), 2 * skewed_tail(ranks, pooled, min(n, other_n), sign * float(found.z[at])))
+        if p < level.alpha:
+            yield _alarm(compared[at], wilcoxon, abs(float(found.auc[at])), p)
 
 
 def _alarm(one: Compared, test: Test, effect: float, p: float) -> Alarm:

@@ -94,10 +94,11 @@ def judge(
     sides = [Sides(name, reference, current) for name in names]
     alarms = {one.name: list(one.alarms(column)) for one in sides}
     both = [found for one in sides if not one.too_few and (found := one.numbers) is not None]
-    for alarm in numbers.shape_alarms(both, Level(column.alpha / numbers.TESTS, rows_together)):
+    shape, distances = numbers.shape_alarms(both, Level(column.alpha / numbers.TESTS, rows_together))
+    for alarm in shape:
         alarms[alarm.column].append(alarm)
     pairs = _correlated(both, reference, current, Level(alpha * PAIRS_SHARE, rows_together))
-    far = dict(zip([one.plan.name for one in both], numbers.ks_distances(both), strict=True))
+    far = dict(zip([one.plan.name for one in both], distances, strict=True))
     judged = tuple(_judged(one, tuple(alarms[one.name]), needed, far.get(one.name)) for one in sides)
     return Panel(
         _verdict([one.verdict for one in judged], bool(pairs)),
