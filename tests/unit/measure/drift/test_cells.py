@@ -25,6 +25,13 @@ def test_missing_and_infinite_values_have_no_cell_but_huge_ones_do() -> None:
     assert (counts[0], counts[CELLS - 1], counts.sum()) == (1, 1, 3)
 
 
+def test_a_value_is_counted_in_its_cell() -> None:
+    size = np.logspace(-4, 6, 3000)
+    values = np.concatenate([-size, [0.0], size]) + 50
+    cells = [cell_of(float(value), 50, 10) for value in values]
+    assert counted(values, 50, 10)[0].tolist() == np.bincount(cells, minlength=CELLS).tolist()
+
+
 def test_both_zeros_are_one_value() -> None:
     assert cell_of(-0.0, 0.0, 1.0) == cell_of(0.0, 0.0, 1.0) == SIDE
 
