@@ -12,8 +12,10 @@ from pytest_mlready.measure.drift.cells import Ints
 
 BLOCK = 2048
 """Rows that are summed in floating point, exactly: products of scores in 32 bits, of four scores in 64."""
-ROWS, FOURTH_ROWS = 65_536, 20_000
-"""Of about so many rows of a data set, or of all, sums of products are taken, and of products of four scores."""
+ROWS, FOURTH_ROWS = 65_536, 10_000
+"""Of about so many rows of a data set, or of all, sums of products are taken, and of products of four scores. With half
+of the former a comparison takes a tenth less time, but z counts rows that come together as if all of them were taken:
+of 100,000 in twenties a change of a correlation by .15 is found in 3% of the runs instead of in all."""
 
 
 def steps(rows: int) -> dict[str, int]:

@@ -13,6 +13,7 @@ from scipy.stats import rankdata
 
 from pytest_mlready.measure.drift import (
     LevelPlan,
+    NumberPlan,
     Profile,
     ProfileError,
     decode,
@@ -21,9 +22,12 @@ from pytest_mlready.measure.drift import (
     judge,
     planned,
     profiled,
+    steps,
     to_plain,
 )
-from pytest_mlready.measure.drift.correlations import _correlations
+from pytest_mlready.measure.drift.correlations import FLOOR, _correlations
+from pytest_mlready.measure.drift.pairs import FOURTH_ROWS, ROWS
+from pytest_mlready.measure.drift.plan import ATOM_SHARE
 from pytest_mlready.measure.drift.profile import MOST_PAIRED, Levels, Numbers
 from tests.unit.measure.drift.made import columns, profiled_like, reference, rows_of, seen
 
@@ -62,6 +66,18 @@ def test_counts_of_numbers() -> None:
     assert (found.atoms.tolist(), found.lowest, found.highest) == ([30, 5], 1.0, 159.0)
 
 
+def test_values_that_many_rows_share_are_atoms() -> None:
+    shared = [value for value in range(1, 61) for _ in range(value)]
+    zeros = [0.0, -0.0] * 30
+    values = np.concatenate([np.random.default_rng(8).normal(size=5000), shared, zeros, [np.nan, np.inf] * 40])
+    frequent = [one for one in Counter(values.tolist()).most_common() if one[1] >= ATOM_SHARE * values.size]
+    (plan,) = planned({"x": values})
+    assert isinstance(plan, NumberPlan)
+    finite = sorted((-count, value) for value, count in frequent if np.isfinite(value))
+    assert plan.atoms == tuple(value for _, value in finite)
+    assert len(plan.atoms) > 20
+
+
 def test_levels_beyond_the_most_frequent_share_buckets() -> None:
     data = {"id": seen(**{f"id{number:05}": 1 + 50 * (number < 3) for number in range(1000)})}
     plan = planned(data)
@@ -95,6 +111,19 @@ def test_how_much_the_z_of_a_pair_varies_that_is_no_normal_one() -> None:
     assert inflation[0, 3] == 1
     assert inflation[0, 1] == approx(_observed(x, x**2), rel=0.2)
     assert inflation == approx(inflation.T)
+
+
+@mark.parametrize("rows", [ROWS, 2 * ROWS - 1, 2 * ROWS, 100_000, 4 * ROWS - 1, 1_000_000, 10**9])
+def test_the_rows_that_tell_correlations_are_enough_for_the_smallest_change_that_matters(rows: int) -> None:
+    every, thin = steps(rows).values()
+    assert (every % 2, thin % 2) == (1, 1)
+    assert 10 * (2 / (rows // every)) ** 0.5 < FLOOR
+    assert rows // every < 2 * ROWS
+    assert FOURTH_ROWS / 2 < rows // every // thin < 2 * FOURTH_ROWS
+
+
+def test_of_few_rows_all_tell_correlations() -> None:
+    assert steps(FOURTH_ROWS) == {"every": 1, "thin": 1}
 
 
 def _observed(x: Any, y: Any, rows: int = 500) -> float:
