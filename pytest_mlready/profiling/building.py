@@ -19,6 +19,8 @@ SAMPLE = 65_536
 """Rows that a reference's plan is made from."""
 SMALL_SAMPLE = 16_384
 """Rows in which current data are looked over for values that many share: one in a hundred is there 160 times."""
+FEW = 100
+"""Rows that show that a column holds texts, unless they miss them."""
 SHORT = 2000
 """Rows whose products are not divided among threads anyway."""
 _Result = TypeVar("_Result")
@@ -63,7 +65,8 @@ def profile(
         if absent := [one.name for one in plan if one.name not in names]:
             raise DataError(f"the profile has columns that these data lack, or leave out: {absent}")
     else:
-        sampled = _each(source, jobs, _Sampling(names, share))
+        known = [one.name for one in like.plan if isinstance(one, LevelPlan)] if like is not None else []
+        sampled = _each(source, jobs, _Sampling(names, share, known))
         sample = _joined(names, [one for some in sampled for one in some])
         plan = planned(sample) if like is None else planned_like(like.plan, sample)
     count = _Counting(names, plan, steps(source.rows), like is None)
@@ -76,10 +79,14 @@ def profile(
 
 
 class _Sampling:
-    """Takes rows of a part by a hash of their number: evenly, whatever period the data has."""
+    """Takes rows of a part by a hash of their number: evenly, whatever period the data has.
 
-    def __init__(self, names: Sequence[str], share: float) -> None:
+    Of `levels`, columns whose levels are known, it is enough to see that they hold texts.
+    """
+
+    def __init__(self, names: Sequence[str], share: float, levels: Sequence[str]) -> None:
         self._names, self._share = names, share
+        self._levels = [one for one in names if one in set(levels)]
 
     def __call__(self, part: Part) -> list[Columns]:
         return list(self._taken(part))
@@ -87,8 +94,13 @@ class _Sampling:
     def _taken(self, part: Part) -> Iterator[Columns]:
         first = part.first
         for batch in part.batches(self._names):
-            yield _readable(batch, self._names, None if self._share >= 1 else self._rows(first, batch.rows))
+            yield self._columns(batch, None if self._share >= 1 else self._rows(first, batch.rows))
             first += batch.rows
+
+    def _columns(self, batch: Batch, taken: Rows | None) -> Columns:
+        few = np.arange(min(FEW, batch.rows)) if taken is None else taken[:FEW]
+        seen = {name: one for name, one in _readable(batch, self._levels, few).items() if _has_texts(one)}
+        return {**seen, **_readable(batch, [name for name in self._names if name not in seen], taken)}
 
     def _rows(self, first: int, rows: int) -> Rows:
         number = np.arange(first, first + rows, dtype=np.uint64)
@@ -161,8 +173,12 @@ def _joined(names: Sequence[str], samples: Sequence[Columns]) -> Columns:
     return {name: _one_column(name, [one[name] for one in samples]) for name in names}
 
 
+def _has_texts(column: Any) -> bool:
+    return isinstance(column, Counter) and bool(column.keys() - {None})
+
+
 def _one_column(name: str, pieces: Sequence[Any]) -> Any:
-    levels = [one for one in pieces if isinstance(one, Counter) and one.keys() - {None}]
+    levels = [one for one in pieces if _has_texts(one)]
     numbers = [one for one in pieces if not isinstance(one, Counter)]
     missing = sum(one[None] for one in pieces if isinstance(one, Counter) and one not in levels)
     if levels and any(np.isfinite(one).any() for one in numbers):

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 from pytest import MonkeyPatch, importorskip, mark, raises
 
-from pytest_mlready.measure.drift import encode
+from pytest_mlready.measure.drift import LevelPlan, NumberPlan, encode
 from pytest_mlready.profiling import DataError, drift, profile
 from pytest_mlready.profiling import inputs as of_data
+from pytest_mlready.profiling.building import FEW, SMALL_SAMPLE
 from tests.unit.profiling.edge_cases import Case, cases, tables
 
 ROWS = 500
@@ -172,6 +173,17 @@ def test_a_frame_without_the_extra_names_the_install_command(monkeypatch: Monkey
     monkeypatch.setitem(sys.modules, "narwhals", None)
     with raises(DataError, match=r'needs narwhals: pip install "pytest-mlready\[drift\]"'):
         profile(object())
+
+
+@mark.parametrize("first", [None, "a", 7])
+@mark.parametrize("later", [None, "a", 7])
+@mark.parametrize("rows", [FEW // 2, FEW, 2 * FEW, SMALL_SAMPLE])
+def test_what_a_column_of_levels_holds_now_is_told_by_all_of_its_rows(first: Any, later: Any, rows: int) -> None:
+    reference = profile({"level": np.array(["a", "b"] * 500, dtype=object)})
+    current = {"level": np.array([first] * rows + [later] * rows, dtype=object)}
+    (plan,) = profile(current, like=reference).plan
+    numbers = {first, later} <= {None, 7} and {first, later} != {None}
+    assert isinstance(plan, NumberPlan if numbers else LevelPlan)
 
 
 def test_samples_are_taken_evenly_and_of_the_same_rows(monkeypatch: MonkeyPatch) -> None:
