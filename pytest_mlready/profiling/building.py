@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from functools import reduce
+from functools import cache, reduce
 from operator import add
 from typing import Any, TypeVar
 
@@ -149,11 +149,16 @@ def _one_thread() -> AbstractContextManager[Any]:
     numpy alone has no switch for that; where the extra is not installed they take it.
     """
     try:
-        limits: Any = required("threadpoolctl").threadpool_limits
+        made: AbstractContextManager[Any] = _libraries().limit(limits=1, user_api="blas")
     except DataError:
         return nullcontext()
-    made: AbstractContextManager[Any] = limits(1, "blas")
     return made
+
+
+@cache
+def _libraries() -> Any:
+    """To look for them in each batch would take as long as to count a column or two of it."""
+    return required("threadpoolctl").ThreadpoolController()
 
 
 def _each(source: Source, jobs: int, work: Callable[[Part], _Result]) -> Iterator[_Result]:
