@@ -94,7 +94,9 @@ ZOO: tuple[Kept, ...] = (
     Kept(
         "words_starlette",
         {"service": {"json": {"predict": "/classify", "row": "", "shape": "object"}}},
-        UNVERSIONED | {"fuzz.batch_equals_single": ONE_AT_A_TIME, "fuzz.batch_order_and_size": ONE_AT_A_TIME},
+        UNVERSIONED
+        | {"fuzz.batch_equals_single": ONE_AT_A_TIME, "fuzz.batch_order_and_size": ONE_AT_A_TIME,
+           "contract.reject_nonfinite": "no feature of the sample rows is a number"},
         ANONYMOUS | UNDOCUMENTED | ANY_MEDIA_TYPE,
     ),
 )  # fmt: skip
