@@ -11,6 +11,7 @@ from pytest_mlready.checks.answers_read import UNSTEADY, everything, malformed, 
 from pytest_mlready.finding import Finding, Measurement, Status, failed, inconclusive, passed
 from pytest_mlready.measure.agreement import SINGLE_TOLERANCE, difference, span_of
 from pytest_mlready.records import Answered, Answers, Identity
+from pytest_mlready.records.corpus import broke
 from pytest_mlready.replay import Expect, Replay
 
 CANARIES = 7
@@ -94,7 +95,8 @@ def _uncompared(answers: Answers) -> str:
     """Why repeats could not be compared."""
     several = f"{{}} of {len(answers.repeats)} repeats"
     if lost := [one.exchange for one in answers.repeats if not one.exchange.ok]:
-        return f"{several.format(len(lost))} got no answer ({outcomes(lost)})"
+        errors = ": see fuzz.no_server_error" if any(map(broke, lost)) else ""
+        return f"{several.format(len(lost))} got no answer ({outcomes(lost)}){errors}"
     if unread := [one for one in answers.repeats if one.only is None]:
         return f"{several.format(len(unread))} have no prediction that can be read: {unread[0].problem or 'none came'}"
     if not answers.repeats:

@@ -1,14 +1,21 @@
-"""Check of what generated input does to the server."""
+"""Check of what valid rows and generated ones do to the server."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from itertools import chain
+
 from pytest_mlready.catalogue import check
 from pytest_mlready.checks import replays
+from pytest_mlready.checks.answers_read import outcomes
 from pytest_mlready.finding import Finding, Measurement, failed, inconclusive, passed
-from pytest_mlready.records import Corpus, Generated
+from pytest_mlready.records import Answered, Answers, BatchSizes, Concurrency, Corpus, Edits, Exchange, Generated
+from pytest_mlready.records.corpus import broke
+from pytest_mlready.replay import Expect, Replay
 
-NOT_IMPLEMENTED = 501
-"""How a server may refuse a coding that it does not implement."""
+ROUNDS = 60
+CANARIES = 7
+"""Of a replay of a request that fails at times only: so many rows, so often."""
 
 
 @check(
@@ -16,33 +23,36 @@ NOT_IMPLEMENTED = 501
     "must",
     remedy="Bound every feature where it comes in, and let nothing that a client sends end in an unhandled exception.",
 )
-def no_server_error(corpus: Corpus) -> Finding:
-    """Rows of the right shape with extreme, odd or rare values are answered or refused: no 5xx, no hang, no NaN.
+def no_server_error(
+    corpus: Corpus,
+    answers: Answers | None = None,
+    edits: Edits | None = None,
+    batch_sizes: BatchSizes | None = None,
+    concurrency: Concurrency | None = None,
+) -> Finding:
+    """Valid rows, and rows with extreme, odd or rare values, are answered or refused: no 5xx, no hang, no NaN.
 
     Traffic holds values that training never saw. A logarithm of zero, an overflow in single precision or an unknown
     category must not be a server error that pages somebody, nor a 200 with a body that clients cannot read.
     """
-    if not any(one.exchange.ok for one in corpus.sample[:1]):
+    samples = list(_samples(answers, edits, concurrency))
+    if not any(one.exchange.ok for one in [*corpus.sample[:1], *samples]):
         outcome = corpus.sample[0].exchange.outcome if corpus.sample else "not asked"
         return inconclusive(f"the sample row itself was answered {outcome}: check [inputs] rows")
-    broken = corpus.shrunk
-    odd = [one for one in corpus.odd if one.status is None or (one.status >= 500 and one.status != NOT_IMPLEMENTED)]
-    measured = Measurement(len(broken) + len(odd), "1", n=len(corpus.cases) + len(corpus.odd), limit=0)
-    if broken:
-        first = broken[0]
-        more = f"; {len(broken)} of {len(corpus.cases)} generated rows fail" if len(broken) > 1 else ""
-        after = f" ({corpus.stopped})" if corpus.stopped else ""
-        return failed(
-            f"{_cause(first)}: {first.answered.exchange.case} {_became(first)}{more}{after}",
-            measured,
-            details=tuple(dict.fromkeys(f"{one.answered.exchange.case} {_became(one)}" for one in broken[1:])),
-            replay=replays.curl(first.answered.exchange),
-            script=replays.once(first.answered.exchange, "survived"),
-        )
+    made = list(_made(answers, edits, batch_sizes))
+    broken = [one.exchange for one in samples if _fails(one)]
+    of_made = [one.exchange for one in made if _fails(one)]
+    odd = [one for one in corpus.odd if broke(one)]
+    valid = len(samples) + len(made)
+    count = len(broken) + len(of_made) + len(corpus.shrunk) + len(odd)
+    measured = Measurement(count, "1", n=valid + len(corpus.cases) + len(corpus.odd), limit=0)
+    if broken or (of_made and not corpus.shrunk):
+        return _valid_rows(broken + of_made, [one.exchange for one in samples + made], corpus, measured)
+    if corpus.shrunk:
+        return _generated_rows(corpus, measured, of_made)
     if odd:
-        what = f"got no answer ({odd[0].failure})" if odd[0].status is None else f"was answered {odd[0].outcome}"
         return failed(
-            f"server error: {odd[0].case} {what}",
+            f"server error: {odd[0].case} {_became(odd[0])}",
             measured,
             details=tuple(f"{one.case}: {one.outcome}" for one in odd[1:]),
             replay=replays.curl(odd[0]),
@@ -57,17 +67,83 @@ def no_server_error(corpus: Corpus) -> Finding:
         return inconclusive("no rows could be generated from the samples", measured)
     answered = sum(one.answered.exchange.ok for one in corpus.cases)
     others = f"; so were {len(corpus.odd)} odd requests" if corpus.odd else ""
-    return passed(
-        f"{len(corpus.cases)} generated rows: {answered} answered, the others refused with 4xx{others}", measured
+    others += f"; none of {valid} requests with valid rows failed" if valid else ""
+    return passed(f"{len(corpus.cases)} generated rows: {answered} answered, the others refused{others}", measured)
+
+
+def _samples(answers: Answers | None, edits: Edits | None, concurrency: Concurrency | None) -> Iterator[Answered]:
+    """Sample rows that were asked while nobody else asked: what comes of them in company, isolation is judged by."""
+    if answers is not None:
+        yield from chain(answers.singles, answers.repeats, answers.batches)
+    if edits is not None:
+        yield from edits.originals
+    if concurrency is not None:
+        yield from concurrency.alone[: len(concurrency.alone) // 2]
+
+
+def _made(answers: Answers | None, edits: Edits | None, batch_sizes: BatchSizes | None) -> Iterator[Answered]:
+    """Rows made of the samples, within what these span; what comes of large batches, their sizes are judged by."""
+    if edits is not None:
+        yield from chain((one.answered for one in edits.edits), edits.beyond)
+    if answers is not None:
+        yield from chain(answers.mixed, answers.mixed_again)
+        yield from [answers.mixed_batch] if answers.mixed_batch is not None else []
+    if batch_sizes is not None:
+        yield from batch_sizes.singles
+
+
+def _fails(one: Answered) -> bool:
+    """Whether it is a server error; a batch that takes too long is a matter of its size."""
+    return broke(one.exchange) and (len(one.rows) <= 1 or one.exchange.status is not None)
+
+
+def _valid_rows(
+    broken: Sequence[Exchange], asked: Sequence[Exchange], corpus: Corpus, measured: Measurement
+) -> Finding:
+    first = broken[0]
+    of = f"; {len(broken)} of {len(asked)} requests with valid rows fail ({outcomes(broken)})"
+    generated = [f"{one.answered.exchange.case} {_became_of(one)}" for one in corpus.shrunk]
+    bodies = {(one.path, one.request_body) for one in asked if one.ok}
+    at_times = (first.path, first.request_body) in bodies
+    return failed(
+        f"server error: {first.case} {_became(first)}{' at times' if at_times else ''}{of if len(broken) > 1 else ''}",
+        measured,
+        details=tuple(dict.fromkeys([*(f"{one.case} {_became(one)}" for one in broken[1:]), *generated])),
+        replay="" if at_times else replays.curl(first),
+        script=_often(first, asked) if at_times else replays.once(first, "survived"),
     )
 
 
-def _cause(one: Generated) -> str:
-    return "server error" if one.answered.problem is None else "contract"
+def _often(first: Exchange, asked: Sequence[Exchange]) -> Replay:
+    """The request and others, round after round: which of them fails may be another one each time."""
+    others = {one.request_body: one for one in asked if one.path == first.path}
+    shown = list({first.request_body: first, **others}.values())[:CANARIES]
+    survive = tuple(Expect("survived", (at,)) for at in range(len(shown)))
+    return Replay(tuple(map(replays.request_of, shown)), survive, rounds=ROUNDS)
 
 
-def _became(one: Generated) -> str:
-    exchange = one.answered.exchange
+def _generated_rows(corpus: Corpus, measured: Measurement, also: Sequence[Exchange]) -> Finding:
+    first, *others = corpus.shrunk
+    more = f"; {len(corpus.shrunk)} of {len(corpus.cases)} generated rows fail" if others else ""
+    after = f" ({corpus.stopped})" if corpus.stopped else ""
+    details = [f"{one.answered.exchange.case} {_became_of(one)}" for one in others]
+    details += [f"{one.case} {_became(one)}" for one in also]
+    cause = "server error" if first.answered.problem is None else "contract"
+    return failed(
+        f"{cause}: {first.answered.exchange.case} {_became_of(first)}{more}{after}",
+        measured,
+        details=tuple(dict.fromkeys(details)),
+        replay=replays.curl(first.answered.exchange),
+        script=replays.once(first.answered.exchange, "survived"),
+    )
+
+
+def _became_of(one: Generated) -> str:
     if one.answered.problem is not None:
-        return f"was answered {exchange.status} with a body that cannot be read: {one.answered.problem}"
+        status = one.answered.exchange.status
+        return f"was answered {status} with a body that cannot be read: {one.answered.problem}"
+    return _became(one.answered.exchange)
+
+
+def _became(exchange: Exchange) -> str:
     return f"was answered {exchange.outcome}" if exchange.status is not None else f"got no answer ({exchange.failure})"

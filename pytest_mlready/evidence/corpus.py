@@ -14,7 +14,7 @@ from pytest_mlready.evidence.mixed_rows import Cell
 from pytest_mlready.evidence.odd_requests import odd_requests
 from pytest_mlready.evidence.shrinking import Patience, fewest, plainest
 from pytest_mlready.records import Answered, Corpus, Exchange, Generated
-from pytest_mlready.records.corpus import MEMORY_EVERY
+from pytest_mlready.records.corpus import MEMORY_EVERY, broke
 from pytest_mlready.service.transport import Transport
 
 DEADLINE_S = 5.0
@@ -60,8 +60,7 @@ def gather(context: Context) -> Corpus:
 
 def fails(answered: Answered) -> bool:
     """Whether an answer is a server error, none at all, or one with a 2xx status that cannot be read."""
-    status = answered.exchange.status
-    return status is None or status >= 500 or answered.problem is not None
+    return broke(answered.exchange) or answered.problem is not None
 
 
 def _odd(context: Context, transport: Transport, answered: Sequence[Generated]) -> tuple[Exchange, ...]:

@@ -9,6 +9,20 @@ from pytest_mlready.records.exchange import Exchange
 from pytest_mlready.records.probes import Answered
 
 MEMORY_EVERY = 20
+NOT_IMPLEMENTED = 501
+UNAVAILABLE = 503
+
+
+def broke(exchange: Exchange) -> bool:
+    """Whether a request got no whole answer, or a server error.
+
+    A coding may be one that is not implemented (501), and who has too much to do may say when to come again (503 with
+    Retry-After, RFC 9110, 15.6.4).
+    """
+    if exchange.status is None:
+        return True
+    shed = exchange.status == UNAVAILABLE and exchange.header("Retry-After") is not None
+    return exchange.status >= 500 and exchange.status != NOT_IMPLEMENTED and not shed
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from decimal import Context, Inexact
 from typing import Any
 
 import numpy as np
@@ -42,3 +43,32 @@ def half_precision_overflows(components: Components) -> Components:
                 return super().probabilities(estimator, overflown)
 
     return replace(components, predictor=Half())
+
+
+# Seventeen digits are one of the spellings, too.
+@defect("fuzz.no_server_error", also={"fuzz.encoding_invariant"})
+def a_number_of_many_digits_fits_no_column(components: Components) -> Components:
+    """Features go into a decimal column of nine digits, which no sample exceeds and every computed feature does."""
+
+    class Decimals(RowValidator):
+        def row(self, features: Features, path: str, faults: list[Fault]) -> list[float] | None:
+            values = super().row(features, path, faults)
+            if values is not None:
+                [Context(prec=9, traps=[Inexact]).create_decimal(repr(value)) for value in values]
+            return values
+
+    return replace(components, rows=Decimals(components.contract, components.settings.limits))
+
+
+@defect("fuzz.no_server_error", golden=False)
+def a_bin_that_few_samples_fall_into_is_missing(components: Components) -> Components:
+    """Textures between 18.5 and 19.5 are in no bin of the table: a valid row in twenty is a server error."""
+
+    class Binned(RowValidator):
+        def row(self, features: Features, path: str, faults: list[Fault]) -> list[float] | None:
+            values = super().row(features, path, faults)
+            if values is not None and 18.5 < values[1] < 19.5:
+                raise KeyError(values[1])
+            return values
+
+    return replace(components, rows=Binned(components.contract, components.settings.limits))

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from pytest_mlready.checks.server_errors import no_server_error
 from pytest_mlready.finding import Status
-from pytest_mlready.records import Answered, Corpus, Exchange, Generated
-from tests.unit.records_made import answered, exchange
+from pytest_mlready.records import Answered, Answers, BatchSizes, Concurrency, Corpus, Edit, Edits, Exchange, Generated
+from tests.unit.records_made import answered, batch, exchange, replayed
 
 ONE = Generated(0, {"x0": 1e9}, answered(0))
 REFUSED = Generated(0, {"x0": -1.0}, answered(0, status=422))
@@ -68,3 +70,78 @@ def test_a_coding_may_be_refused_or_not_be_implemented() -> None:
 def test_without_an_answer_to_the_sample_nothing_is_said() -> None:
     assert no_server_error(replace(GREEN, sample=(answered(0, status=401),) * 2)).status is Status.INCONCLUSIVE
     assert no_server_error(replace(GREEN, cases=())).status is Status.INCONCLUSIVE
+
+
+BAD = answered(1, status=500, case="sample row 1", sent=b"1")
+HUNG = Answered(exchange(failure="deadline", case="sample row 1", sent=b"1"), (1,))
+WELL = Answers(singles=(answered(0), answered(2)), repeats=(answered(0),), batches=(batch({0: 1, 2: 1}),))
+
+
+@pytest.mark.parametrize("bad", [BAD, HUNG])
+@pytest.mark.parametrize(
+    "gathered",
+    [
+        lambda bad: {"answers": replace(WELL, singles=(answered(0), bad))},
+        lambda bad: {"answers": replace(WELL, repeats=(answered(0), bad))},
+        lambda bad: {"answers": replace(WELL, mixed=(answered(0), bad))},
+        lambda bad: {"answers": replace(WELL, mixed_again=(answered(0), bad))},
+        lambda bad: {"edits": Edits((answered(0), bad), ())},
+        lambda bad: {"edits": Edits((answered(0),), (Edit(0, "x0", 1.0, 2.0, bad),))},
+        lambda bad: {"edits": Edits((answered(0),), (), beyond=(bad,))},
+        lambda bad: {"batch_sizes": BatchSizes((answered(0), bad), ())},
+        lambda bad: {"concurrency": Concurrency((answered(0), bad, answered(0), answered(1)), (), 2)},
+    ],
+)
+def test_a_server_error_is_found_wherever_a_valid_row_met_it(
+    gathered: Callable[[Answered], dict[str, Any]], bad: Answered
+) -> None:
+    found = no_server_error(GREEN, **gathered(bad))
+    assert found.status is Status.FAIL
+    assert "server error: sample row 1" in found.summary
+    assert replayed(found) == [("survived", ["sample row 1"])]
+
+
+@pytest.mark.parametrize(("outcome", "status"), [(500, Status.FAIL), (None, Status.PASS)])
+def test_a_batch_of_valid_rows_is_no_reason_for_a_server_error(outcome: int | None, status: Status) -> None:
+    batch = Answered(exchange(outcome), (0, 2))
+    for answers in (replace(WELL, batches=(batch,)), replace(WELL, mixed_batch=batch)):
+        assert no_server_error(GREEN, answers).status is status
+
+
+def test_what_others_cause_is_not_blamed_on_a_row() -> None:
+    shed = answered(1, status=503, headers=(("Retry-After", "1"),))
+    alone, lost = (answered(0), answered(1)), (answered(0), BAD)
+    found = no_server_error(
+        replace(GREEN, cases=(*GREEN.cases, Generated(1, {}, shed))),
+        replace(WELL, singles=(answered(0), answered(1, status=422), shed)),
+        batch_sizes=BatchSizes(alone, (Answered(exchange(500), (0,) * 512),)),
+        concurrency=Concurrency((*alone, *lost), lost, 2),
+    )
+    assert (found.status, "none of 9 requests with valid rows failed" in found.summary) == (Status.PASS, True), found
+
+
+def test_sample_rows_come_first_then_small_edits_then_other_rows() -> None:
+    small = Generated(1, {"x0": 0.0}, answered(1, status=500, case="sample row 1 with x0 = 0.0"))
+    of_corpus = replace(GREEN, shrunk=(small,))
+    mixed = replace(WELL, mixed=(answered(0), answered(1, status=500, case="mixed row 1")))
+    assert "sample row 1 with x0 = 0.0" in no_server_error(of_corpus, mixed).summary
+    assert no_server_error(of_corpus, mixed).details == ("mixed row 1 was answered 500",)
+    found = no_server_error(of_corpus, replace(mixed, singles=(answered(0), BAD)))
+    assert "sample row 1 was answered 500; 2 of 6 requests with valid rows fail (2 × 500)" in found.summary
+    assert found.details[-1] == "sample row 1 with x0 = 0.0 was answered 500"
+    assert found.measurement is not None
+    assert (found.measurement.value, found.measurement.n) == (3, 9)
+
+
+def test_a_row_that_fails_at_times_is_asked_again_and_again() -> None:
+    found = no_server_error(GREEN, replace(WELL, singles=(answered(0), answered(1, sent=b"1")), repeats=(BAD, BAD)))
+    assert "sample row 1 was answered 500 at times; 2 of 5" in found.summary
+    assert (found.replay, found.script is not None and found.script.rounds > 20) == ("", True)
+    assert replayed(found)[0] == ("survived", ["sample row 1"])
+
+
+def test_rows_that_are_never_answered_may_be_no_rows_of_this_service() -> None:
+    none = replace(GREEN, sample=(BAD, BAD))
+    assert (
+        no_server_error(none, replace(WELL, singles=(BAD,), repeats=(BAD,), batches=())).status is Status.INCONCLUSIVE
+    )
