@@ -9,7 +9,7 @@ from typing import Any
 from pytest_mlready.evidence.asking import ask_one, asked_of, decoded_one, predict
 from pytest_mlready.evidence.context import Context
 from pytest_mlready.evidence.extreme_rows import declared_bounds
-from pytest_mlready.evidence.generated_rows import Edits, generated
+from pytest_mlready.evidence.generated_rows import Answerable, Edits, column, generated
 from pytest_mlready.evidence.mixed_rows import Cell
 from pytest_mlready.evidence.odd_requests import odd_requests
 from pytest_mlready.evidence.shrinking import Patience, fewest, plainest
@@ -32,6 +32,7 @@ def gather(context: Context) -> Corpus:
     until = time.monotonic() + context.budget_s
     mapping = context.target.mapping
     bounds = declared_bounds(context.target.openapi, mapping, list(context.rows[0]))
+    known = Answerable({name: column(context.rows, name, bounds[name]) for name in context.rows[0]})
     cases: list[Generated] = []
     failing: list[Generated] = []
     stopped: str | None = None
@@ -39,11 +40,13 @@ def gather(context: Context) -> Corpus:
     instance = context.target.instance
     with context.target.transport(deadline_s=DEADLINE_S) as transport:
         before = ask_one(context, 0, transport=transport, keep_alive=True)
-        for edits in generated(context.rows, bounds, context.rng("corpus")):
+        for row, edits in generated(context.rows, known, context.rng("corpus")):
             if instance is not None and len(cases) % MEMORY_EVERY == 0:
                 memory.append(instance.rss_bytes())
-            one = _asked(context, transport, edits)
+            one = _asked(context, transport, row, edits)
             cases.append(one)
+            if one.answered.exchange.ok:
+                known.learn(edits)
             if fails(one.answered):
                 failing.append(one)
             if len(failing) == MOST_FAILURES or (cases and time.monotonic() > until):
@@ -86,13 +89,15 @@ class _Shrinker:
 
         def fails_with(edits: Mapping[str, Cell]) -> bool:
             nonlocal smallest
-            asked = _asked(self._context, self._transport, edits)
+            asked = _asked(self._context, self._transport, failing.row, edits)
             if _same(asked.answered, failing.answered):
                 smallest = asked
                 return True
             return False
 
         tried = self._patience.tries(fails_with)
+        if tried({}):
+            return smallest
         for known in self._found:
             own = {name: failing.edits[name] for name in known.edits if name in failing.edits}
             if len(own) == len(known.edits) < len(failing.edits) and tried(own):
@@ -109,10 +114,10 @@ def _same(one: Answered, other: Answered) -> bool:
     return fails(one) and one.exchange.outcome == other.exchange.outcome
 
 
-def _asked(context: Context, transport: Transport, edits: Edits | Mapping[str, Any]) -> Generated:
+def _asked(context: Context, transport: Transport, row: int, edits: Edits | Mapping[str, Any]) -> Generated:
     mapping = context.target.mapping
     named = ", ".join(f"{name} = {value!r:.40}" for name, value in list(edits.items())[:3])
-    case = f"sample row 0 with {named}{' …' if len(edits) > 3 else ''}"
-    body = mapping.encode_row({**context.rows[0], **edits})
+    case = f"sample row {row}{' with ' if named else ''}{named}{' …' if len(edits) > 3 else ''}"
+    body = mapping.encode_row({**context.rows[row], **edits})
     exchange = predict(context.target, case, body, transport=transport, keep_alive=True)
-    return Generated(0, dict(edits), decoded_one(mapping, exchange, 0))
+    return Generated(row, dict(edits), decoded_one(mapping, exchange, row))

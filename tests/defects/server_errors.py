@@ -72,3 +72,31 @@ def a_bin_that_few_samples_fall_into_is_missing(components: Components) -> Compo
             return values
 
     return replace(components, rows=Binned(components.contract, components.settings.limits))
+
+
+@defect("fuzz.no_server_error")
+def a_root_that_large_radii_lead_to(components: Components) -> Components:
+    """Beyond a radius of 1e5 a root is taken of the concave points: it has no value where these are negative."""
+
+    class Rooted(RowValidator):
+        def row(self, features: Features, path: str, faults: list[Fault]) -> list[float] | None:
+            values = super().row(features, path, faults)
+            if values is not None and values[0] > 1e5:
+                math.sqrt(values[7] + 100)
+            return values
+
+    return replace(components, rows=Rooted(components.contract, components.settings.limits))
+
+
+@defect("fuzz.no_server_error", model="credit")
+def a_branch_for_one_category_divides(components: Components) -> Components:
+    """The instalments of a car are divided by its loan, which may be zero; the first sample row is no car's."""
+
+    class Divided(RowValidator):
+        def row(self, features: Features, path: str, faults: list[Fault]) -> list[float] | None:
+            values: list[Any] | None = super().row(features, path, faults)
+            if values is not None and values[6] == "car":
+                values[4] / values[3]
+            return values
+
+    return replace(components, rows=Divided(components.contract, components.settings.limits))
