@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
+from itertools import combinations
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -49,6 +50,14 @@ def fewest(items: Sequence[Item], fails: Callable[[Sequence[Item]], bool]) -> li
         else:
             parts = min(2 * parts, len(left))
     return left
+
+
+def fewest_first(items: Sequence[Item], fails: Callable[[Sequence[Item]], bool]) -> Sequence[Item] | None:
+    """No item, a single one or a pair that fails, None if there is none: the first that fails is the only one tried.
+
+    For failures that cost seconds each, such as hangs, where what does not fail costs nothing.
+    """
+    return next((some for size in range(3) for some in combinations(items, size) if fails(some)), None)
 
 
 def plainest(value: Cell, fails: Callable[[Cell], bool]) -> Cell:

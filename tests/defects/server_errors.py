@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from dataclasses import replace
 from decimal import Context, Inexact
 from typing import Any
@@ -100,3 +101,31 @@ def a_branch_for_one_category_divides(components: Components) -> Components:
             return values
 
     return replace(components, rows=Divided(components.contract, components.settings.limits))
+
+
+@defect("fuzz.no_server_error")
+def two_large_features_hardly_converge(components: Components) -> Components:
+    """An iteration takes longer with each of two features: one of them alone is done at once, both together hang."""
+
+    class Iterated(RowValidator):
+        def row(self, features: Features, path: str, faults: list[Fault]) -> list[float] | None:
+            values = super().row(features, path, faults)
+            if values is not None and values[3] > 1e6 and values[9] > 1e6:
+                time.sleep(5.5)
+            return values
+
+    return replace(components, rows=Iterated(components.contract, components.settings.limits))
+
+
+@defect("fuzz.no_server_error", model="credit")
+def a_loan_without_an_end_is_paid_month_by_month(components: Components) -> Components:
+    """The months of a loan are counted one by one, and for a negative duration nothing ever ends the count."""
+
+    class Paid(RowValidator):
+        def row(self, features: Features, path: str, faults: list[Fault]) -> list[float] | None:
+            values: list[Any] | None = super().row(features, path, faults)
+            if values is not None and values[4] < 0 and values[7] == "own":
+                time.sleep(5.5)
+            return values
+
+    return replace(components, rows=Paid(components.contract, components.settings.limits))

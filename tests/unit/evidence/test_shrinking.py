@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from pytest_mlready.evidence.shrinking import MOST_REQUESTS, Cell, Patience, fewest, plainest
+from pytest_mlready.evidence.shrinking import MOST_REQUESTS, Cell, Patience, fewest, fewest_first, plainest
 
 NAMES = [f"x{at}" for at in range(30)]
 
@@ -21,6 +21,19 @@ def test_what_is_needed_is_left_and_nothing_else(cause: set[str]) -> None:
 
     assert set(fewest(NAMES, fails)) == cause
     assert len(asked) <= (10 if len(cause) == 1 else MOST_REQUESTS)
+
+
+@pytest.mark.parametrize("cause", [set(), {"x0"}, {"x29"}, {"x3", "x17"}, {"x28", "x29"}])
+def test_where_a_failure_is_dear_one_is_enough(cause: set[str]) -> None:
+    asked: list[Sequence[str]] = []
+
+    def fails(names: Sequence[str]) -> bool:
+        asked.append(names)
+        return cause <= set(names)
+
+    assert set(fewest_first(NAMES, fails) or ()) == cause
+    assert [set(one) for one in asked if cause <= set(one)] == [cause]
+    assert fewest_first(NAMES, lambda names: len(names) > 2) is None
 
 
 def test_the_same_question_has_the_same_answer() -> None:
