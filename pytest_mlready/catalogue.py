@@ -25,7 +25,8 @@ class Check:
     """A judgement over evidence.
 
     The function's parameters name its evidence (and `settings`); the first paragraph of its docstring says what must
-    hold, the rest why that matters in production. `reads` are the parts of its evidence that it looks at (None: all).
+    hold, the rest why that matters in production. It is judged without what broke of evidence that has a default.
+    `reads` are the parts of its evidence that it looks at (None: all).
     """
 
     id: str
@@ -83,6 +84,10 @@ class Check:
 
     def judge(self, arguments: Mapping[str, object]) -> Finding:
         """Judge the evidence; what broke instead of being gathered becomes `error` or `not_run`, never a pass."""
+        parameters = inspect.signature(self.function).parameters
+        optional = {name for name, one in parameters.items() if one.default is not inspect.Parameter.empty}
+        broken = {name for name, value in arguments.items() if isinstance(value, Errored)}
+        arguments = {name: value for name, value in arguments.items() if name not in optional & broken}
         for value in arguments.values():
             if isinstance(value, Errored):
                 return self.sign(errored(f"no {value.name} evidence: {value.reason}"))

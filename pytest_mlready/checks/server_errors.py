@@ -24,8 +24,8 @@ CANARIES = 7
     remedy="Bound every feature where it comes in, and let nothing that a client sends end in an unhandled exception.",
 )
 def no_server_error(
+    answers: Answers,
     corpus: Corpus,
-    answers: Answers | None = None,
     edits: Edits | None = None,
     batch_sizes: BatchSizes | None = None,
     concurrency: Concurrency | None = None,
@@ -35,19 +35,19 @@ def no_server_error(
     Traffic holds values that training never saw. A logarithm of zero, an overflow in single precision or an unknown
     category must not be a server error that pages somebody, nor a 200 with a body that clients cannot read.
     """
-    samples = list(_samples(answers, edits, concurrency))
+    samples, made, later = _samples(answers), _made(answers), [*_later(edits, batch_sizes, concurrency)]
+    outcome = corpus.sample[0].exchange.outcome if corpus.sample else "not asked"
+    unknown = inconclusive(f"the sample row itself was answered {outcome}: check [inputs] rows")
     if not any(one.exchange.ok for one in [*corpus.sample[:1], *samples]):
-        outcome = corpus.sample[0].exchange.outcome if corpus.sample else "not asked"
-        return inconclusive(f"the sample row itself was answered {outcome}: check [inputs] rows")
-    made = list(_made(answers, edits, batch_sizes))
+        return unknown
+    valid = [one.exchange for one in [*samples, *made, *later]]
     broken = [one.exchange for one in samples if _fails(one)]
-    of_made = [one.exchange for one in made if _fails(one)]
+    of_made = [one.exchange for one in [*made, *later] if _fails(one)]
     odd = [one for one in corpus.odd if broke(one)]
-    valid = len(samples) + len(made)
     count = len(broken) + len(of_made) + len(corpus.shrunk) + len(odd)
-    measured = Measurement(count, "1", n=valid + len(corpus.cases) + len(corpus.odd), limit=0)
-    if broken or (of_made and not corpus.shrunk):
-        return _valid_rows(broken + of_made, [one.exchange for one in samples + made], corpus, measured)
+    measured = Measurement(count, "1", n=len(valid) + len(corpus.cases) + len(corpus.odd), limit=0)
+    if broken or (any(map(_fails, made)) and not corpus.shrunk):
+        return _valid_rows(broken + of_made, valid, corpus, measured)
     if corpus.shrunk:
         return _generated_rows(corpus, measured, of_made)
     if odd:
@@ -58,38 +58,48 @@ def no_server_error(
             replay=replays.curl(odd[0]),
             script=replays.once(odd[0], "survived"),
         )
+    if not any(one.exchange.ok for one in corpus.sample[:1]):
+        return unknown
     if not all(one.exchange.ok for one in corpus.sample):
         outcome = corpus.sample[-1].exchange.outcome
         what = f"the sample row was answered before the generated rows, and {outcome} after them"
         between = [replays.request_of(one.answered.exchange) for one in corpus.cases]
         return failed(f"server error: {what}", measured, script=replays.steadily([corpus.sample[0].exchange], between))
+    if of_made:
+        return _valid_rows(of_made, valid, corpus, measured)
     if not corpus.cases:
         return inconclusive("no rows could be generated from the samples", measured)
     answered = sum(one.answered.exchange.ok for one in corpus.cases)
     others = f"; so were {len(corpus.odd)} odd requests" if corpus.odd else ""
-    others += f"; none of {valid} requests with valid rows failed" if valid else ""
+    others += f"; none of {len(valid)} requests with valid rows failed" if valid else ""
     return passed(f"{len(corpus.cases)} generated rows: {answered} answered, the others refused{others}", measured)
 
 
-def _samples(answers: Answers | None, edits: Edits | None, concurrency: Concurrency | None) -> Iterator[Answered]:
-    """Sample rows that were asked while nobody else asked: what comes of them in company, isolation is judged by."""
-    if answers is not None:
-        yield from chain(answers.singles, answers.repeats, answers.batches)
-    if edits is not None:
-        yield from edits.originals
-    if concurrency is not None:
-        yield from concurrency.alone[: len(concurrency.alone) // 2]
+def _samples(answers: Answers) -> list[Answered]:
+    """Sample rows."""
+    return [*answers.singles, *answers.repeats, *answers.batches]
 
 
-def _made(answers: Answers | None, edits: Edits | None, batch_sizes: BatchSizes | None) -> Iterator[Answered]:
-    """Rows made of the samples, within what these span; what comes of large batches, their sizes are judged by."""
+def _made(answers: Answers) -> list[Answered]:
+    """Mixes of them."""
+    last = [answers.mixed_batch] if answers.mixed_batch is not None else []
+    return [*answers.mixed, *answers.mixed_again, *last]
+
+
+def _later(edits: Edits | None, batch_sizes: BatchSizes | None, concurrency: Concurrency | None) -> Iterator[Answered]:
+    """Valid rows, asked one after another, after others had their turn at the service.
+
+    What comes of large batches is judged by their sizes, and what comes of rows in company, by isolation. A service
+    that is broken in the end is so by what was asked in between.
+    """
+    asked: list[Sequence[Answered]] = []
     if edits is not None:
-        yield from chain((one.answered for one in edits.edits), edits.beyond)
-    if answers is not None:
-        yield from chain(answers.mixed, answers.mixed_again)
-        yield from [answers.mixed_batch] if answers.mixed_batch is not None else []
+        asked.append([*edits.originals, *(one.answered for one in edits.edits), *edits.beyond])
     if batch_sizes is not None:
-        yield from batch_sizes.singles
+        asked.append(batch_sizes.singles)
+    if concurrency is not None:
+        asked.append(concurrency.alone[: len(concurrency.alone) // 2])
+    return chain.from_iterable(some for some in asked if some and not broke(some[-1].exchange))
 
 
 def _fails(one: Answered) -> bool:
