@@ -22,9 +22,9 @@ LOOKING = 40
 PARTS = 6
 """Of a value's columns that are tried where it was refused in all together: one that refuses it is nearly found."""
 CORNERS = 3
-"""In this many of four of the others each column has its least or its greatest value, or zero."""
+"""Of four of the others so many have columns at their least or their greatest value, or at zero."""
 SHARE = 0.3
-"""Of columns edited in the rest."""
+"""So many columns as of these are edited in the rest."""
 REAL: tuple[Cell, ...] = (0.0, -1.0, 1e-300, 1e6, -1e6, 1e9, -1e9, 3.4e38)
 """Beyond what a column spans: where half and single precision end, exponentials overflow, logarithms have no value."""
 WHOLE: tuple[Cell, ...] = (0, -1, 2**31, -(2**31) - 1, 2**53 + 1)
@@ -67,10 +67,12 @@ class Answerable:
 
     def __init__(self, columns: Mapping[str, Column]) -> None:
         self.columns = columns
+        self.latest: Edits | None = None
         self.values: dict[str, list[Cell]] = {name: list(one.usual) for name, one in columns.items()}
 
     def learn(self, edits: Edits) -> None:
         """These edits were answered."""
+        self.latest = edits
         for name, value in edits.items():
             if value in self.columns[name].odd and value not in self.values[name]:
                 self.values[name].append(value)
@@ -85,15 +87,11 @@ class Answerable:
             and all(other in self.values[name] for other in one.odd if _before(other, value))
         ]
 
-    def corner(self, rng: random.Random) -> Edits:
-        """Every column at its least or its greatest value, or at zero."""
-        return {name: rng.choice(self._corners(name)) for name in self.columns}
-
-    def sparse(self, rng: random.Random) -> Edits:
-        """Some columns with any of their values, or with one between their limits."""
+    def drawn(self, rng: random.Random, share: float, *, corner: bool) -> Edits:
+        """So many of the columns, at least one, with values of theirs: of a `corner` only the outermost and zero."""
         names = list(self.columns)
-        chosen = [name for name in names if rng.random() < SHARE] or [rng.choice(names)]
-        return {name: self._any(name, rng) for name in chosen}
+        chosen = [name for name in names if rng.random() < share] or [rng.choice(names)]
+        return {name: rng.choice(self._corners(name)) if corner else self._any(name, rng) for name in chosen}
 
     def _corners(self, name: str) -> list[Cell]:
         numbers = [one for one in self.values[name] if isinstance(one, int | float)]
@@ -117,8 +115,13 @@ def generated(rows: Sequence[Row], known: Answerable, rng: random.Random) -> Ite
     for edits in islice(_looking(known), LOOKING):
         looked += 1
         yield next(positions), edits
+    share = 1.0
     for number in range(ROWS - looked):
-        yield next(positions), known.corner(rng) if number % 4 < CORNERS else known.sparse(rng)
+        corner = number % 4 < CORNERS
+        edits = known.drawn(rng, share if corner else SHARE * share, corner=corner)
+        yield next(positions), edits
+        # Who compares columns refuses most of what is drawn for many.
+        share = min(1.0, 2 * share) if known.latest is edits else max(share / 2, 1 / len(known.columns))
 
 
 def _looking(known: Answerable) -> Iterator[Edits]:

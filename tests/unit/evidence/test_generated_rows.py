@@ -89,6 +89,16 @@ def test_combinations_get_through_bounds(bound: float) -> None:
     assert sum(below(bound)(row) for row, _ in asked[LOOKING:]) == ROWS - LOOKING
 
 
+def test_where_columns_are_compared_fewer_are_edited() -> None:
+    def accepts(row: Row) -> bool:
+        return all(number(row, f"x{at}") <= number(row, f"x{at + 8}") for at in range(8))
+
+    rows: list[Row] = [{f"x{n}": at + n // 8 + 0.5 for n in range(16)} for at in range(20)]
+    asked = made(rows, accepts)[LOOKING:]
+    assert sum(accepts(row) for row, _ in asked) > len(asked) / 3
+    assert any(len(edits) > 1 and accepts(row) for row, edits in asked)
+
+
 def test_one_strict_column_does_not_keep_the_others_small() -> None:
     def accepts(row: Row) -> bool:
         return abs(number(row, "x5")) < 10
