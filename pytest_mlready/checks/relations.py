@@ -162,7 +162,9 @@ def _sharing(answers: Iterable[Answered]) -> Iterator[Answered]:
 
 
 def _decided(pair: Spelling) -> bool:
-    """Whether the plain body was answered: read, or refused by the client's fault."""
+    """Whether the plain body was answered: read, or refused by the client's fault; and the other was sent at all."""
+    if pair.rude is not None and pair.spelled.exchange.failure == "refused":
+        return False  # a client of our own could not connect
     status = pair.plain.exchange.status
     return _read(pair.plain) or (status is not None and 400 <= status < 500)
 

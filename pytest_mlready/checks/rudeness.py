@@ -36,7 +36,7 @@ def survives_rudeness(rudeness: Rudeness, limits: Limits) -> Finding:
     known, judged = _known(rudeness.first), list(_judged(rudeness, limits))
     faults = [(rude, one, what) for rude, one in judged if (what := _fault(known, rude, one)) is not None]
     measured = Measurement(len(faults), "1", n=len(judged), limit=0)
-    clients = len(rudeness.rude) + (rudeness.chunked is not None)
+    clients = len(_clients(rudeness))
     if faults:
         rude, one, what = faults[0]
         return failed(
@@ -45,6 +45,10 @@ def survives_rudeness(rudeness: Rudeness, limits: Limits) -> Finding:
             details=tuple(f"{_when(after, other)} {how}" for after, other, how in faults[1:]),
             script=_replay(rudeness, rude, one),
         )
+    unsent = [one for one in _clients(rudeness) if one.exchange.failure == "refused"]
+    if unsent:
+        what = f"a client that {unsent[0].manner} could not connect, though others could"
+        return inconclusive(f"{what}; {len(unsent)} of {clients} clients were never there", measured)
     if not known:
         return inconclusive("no row is answered twice alike (see fuzz.deterministic): a canary shows nothing", measured)
     return passed(f"{len(judged)} canaries after {clients} rude clients were answered as before", measured)
@@ -52,13 +56,16 @@ def survives_rudeness(rudeness: Rudeness, limits: Limits) -> Finding:
 
 def _judged(rudeness: Rudeness, limits: Limits) -> Iterator[tuple[Rude, Answered | None]]:
     """Each rude client with each answer that it bears on; None for its own that had to be a refusal."""
-    chunked = rudeness.chunked
-    for rude in (*rudeness.rude, *([chunked] if chunked is not None else [])):
-        if rude is chunked and _capped(limits):
+    for rude in _clients(rudeness):
+        if rude is rudeness.chunked and _capped(limits):
             yield rude, None
-        if rude.answered is not None:
+        if rude.answered is not None and rude.exchange.failure != "refused":
             yield rude, rude.answered
         yield from ((rude, one) for one in rude.canaries)
+
+
+def _clients(rudeness: Rudeness) -> list[Rude]:
+    return [*rudeness.rude, *([rudeness.chunked] if rudeness.chunked is not None else [])]
 
 
 def _capped(limits: Limits) -> bool:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
+from pytest_mlready.player.connecting import connected
 from pytest_mlready.protocols.http1 import Malformed, Oversize, ResponseParser, chunked, request_bytes
 from pytest_mlready.records import Exchange
 
@@ -98,6 +99,8 @@ def misbehaving(target: Target, manner: Manner, path: str, body: bytes, deadline
             failure = None if parser.complete else "closed"
         except TimeoutError:
             failure = "deadline"
+        except ConnectionRefusedError:
+            failure = "refused"
         except OSError:
             failure = "reset"
         except (Malformed, Oversize):
@@ -125,15 +128,10 @@ def _pieces(body: bytes, count: int) -> Iterator[bytes]:
 def _connected(target: Target, until: float, manner: Manner) -> Iterator[socket.socket]:
     parts = urlsplit(target.url)
     secure = parts.scheme == "https"
-    family, kind, protocol, _, address = socket.getaddrinfo(
-        parts.hostname, parts.port or (443 if secure else 80), type=socket.SOCK_STREAM
-    )[0]
-    connection = socket.socket(family, kind, protocol)
+    seconds = max(0.01, until - time.monotonic())
+    window = SMALL_WINDOW if manner.listens == "first byte" else None
+    connection = connected(parts.hostname or "", parts.port or (443 if secure else 80), seconds, window)
     try:
-        if manner.listens == "first byte":
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SMALL_WINDOW)
-        connection.settimeout(max(0.01, until - time.monotonic()))
-        connection.connect(address)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if secure:
             connection = _trusting(target).wrap_socket(connection, server_hostname=parts.hostname)

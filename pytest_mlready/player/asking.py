@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from pytest_mlready.player.connecting import connected
 from pytest_mlready.records.exchange import Exchange
 
 DEADLINE_S = 5.0
@@ -132,11 +133,8 @@ class Asker:
         pieces = int(how.get("pieces", 1))
         lines = [f"{request['method']} {self._prefix}{request['path']} HTTP/1.1"]
         lines += [f"{name}: {value}" for name, value in self._headers(request, "close").items()]
-        plain = socket.socket(socket.getaddrinfo(*self._address, type=socket.SOCK_STREAM)[0][0])
-        if listens == "first byte":
-            plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SMALL_WINDOW)
-        plain.settimeout(DEADLINE_S if pieces > 1 else RUDE_DEADLINE_S)
-        plain.connect(self._address)
+        seconds = DEADLINE_S if pieces > 1 else RUDE_DEADLINE_S
+        plain = connected(*self._address, seconds, SMALL_WINDOW if listens == "first byte" else None)
         context = ssl.create_default_context()
         wrapped = context.wrap_socket(plain, server_hostname=self._address[0]) if self._secure else plain
         with contextlib.ExitStack() as leaving:

@@ -17,6 +17,7 @@ PLAYER = (
     "player/__init__.py",
     "player/playing.py",
     "player/asking.py",
+    "player/connecting.py",
     "player/judging.py",
     "player/documented.py",
     "player/memory.py",

@@ -66,6 +66,15 @@ class TestEncodingInvariant:
         broken = pair(answered(status=500), answered(0, 1))
         assert relations.encoding_invariant(Spellings((broken,))).status is Status.INCONCLUSIVE
 
+    def test_a_client_of_our_own_that_could_not_connect_shows_nothing(self) -> None:
+        away = replace(pair(answered(0, 1), Answered(exchange(failure="refused"), (0,))), rude={"pieces": 4})
+        found = relations.encoding_invariant(Spellings((self.GREEN, away)))
+        assert found.status is Status.PASS
+        assert found.measurement is not None
+        assert found.measurement.n == 1
+        assert relations.encoding_invariant(Spellings((away,))).status is Status.INCONCLUSIVE
+        assert relations.encoding_invariant(Spellings((replace(away, rude=None),))).status is Status.FAIL
+
 
 ROWS = {0: 0, 1: 1, 2: 0}
 ALONE = tuple(answered(row, label) for row, label in ROWS.items())

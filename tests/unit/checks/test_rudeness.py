@@ -137,3 +137,12 @@ class TestUnsteady:
     def test_but_have_to_be_answered(self) -> None:
         one = Rudeness(self.FIRST, (rude(Answered(exchange(failure="deadline"), (0,))),))
         assert survives_rudeness(one, CAPPED).status is Status.FAIL
+
+
+def test_clients_that_could_not_connect_show_nothing() -> None:
+    away = Answered(exchange(failure="refused"), (0,))
+    found = survives_rudeness(replace(GREEN, rude=(rude(), trickled(away))), CAPPED)
+    assert found.status is Status.INCONCLUSIVE
+    assert "a few bytes at a time could not connect, though others could; 1 of 3 clients" in found.summary
+    found = survives_rudeness(replace(GREEN, rude=(rude(CANARIES[0], answered(3, 0)), trickled(away))), CAPPED)
+    assert found.status is Status.FAIL

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import msgspec
 import pytest
@@ -22,6 +23,7 @@ from pytest_mlready.protocols.json_mapping import JsonMapping
 from pytest_mlready.records import Limits, Row, Rudeness
 from pytest_mlready.service.target import Target
 from tests.plugin.stub_service import FEATURES, Stub, server
+from tests.unit.player.test_connecting import nobody_at_the_first
 from tests.unit.records_made import answered, exchange, settings
 
 ROWS: tuple[Row, ...] = tuple(
@@ -107,6 +109,19 @@ def test_canaries_are_two_answers_on_new_and_on_kept_connections() -> None:
             "a kept connection",
         }
         assert {canary.only.prediction for canary in one.canaries if canary.only} == {0, 1}
+
+
+def test_a_client_tries_every_address_of_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(socket, "getaddrinfo", nobody_at_the_first(socket.getaddrinfo))
+    with serving(Stub()) as context:
+        named = replace(context.target, url=context.target.url.replace("127.0.0.1", "localhost"))
+        assert misbehave(named, TRICKLING, "/predict", BATCHED.encode_row(ROWS[0]), 1.0).outcome == "200"
+
+
+def test_a_client_that_could_not_connect_was_refused() -> None:
+    with serving(Stub()) as context:
+        pass
+    assert misbehave(context.target, TRICKLING, "/predict", b"{}", 1.0).failure == "refused"
 
 
 def test_without_a_batch_route_no_long_answer_is_asked_for() -> None:
