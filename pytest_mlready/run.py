@@ -30,10 +30,14 @@ if TYPE_CHECKING:
     from pytest_mlready.deployment import Recipe
     from pytest_mlready.evidence.context import Spare
     from pytest_mlready.records import Row
+    from pytest_mlready.service.patience import RateLimited
     from pytest_mlready.service.target import Target
 
 RECOVERY_S = 5.0
 """How long a target may need after a load or a drill until it answers again, before it counts as lost."""
+
+PATIENCE_S = 3.0
+"""So long, in all, one kind of evidence waits for a service that limits the rate of our requests."""
 
 MAPPING = "mapping.json"
 """Beside the evidence: a replay of it needs to say how answers are read."""
@@ -67,6 +71,7 @@ class Run:
     progress: Callable[[str], None] = lambda text: None
     _held: contextlib.ExitStack | None = None
     _spare: Spare | None = None
+    _patience: RateLimited | None = None
 
     @property
     def today(self) -> datetime.date:
@@ -217,9 +222,14 @@ class Run:
         return store.get(name, made_with, lambda: self._gather(spec, gatherer.gather, context))
 
     def _gather(self, spec: Evidence, gather: Callable[[Any], object], context: Any) -> object:
+        from pytest_mlready.service.patience import RateLimited
+
         self.refuse_lost()
         if spec.permission is not None:
             self.require_target().require(spec.permission)
+        if spec.patient:
+            self._patience = RateLimited(PATIENCE_S) if self._patience is None else self._patience.renewed()
+            context = replace(context, target=replace(context.target, patience=self._patience))
         with self.turn(exclusive=spec.turn != "shared") as turn_fd:
             record = gather(replace(context, turn_fd=turn_fd))
             if spec.turn != "shared":

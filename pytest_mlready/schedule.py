@@ -48,6 +48,11 @@ class Evidence:
     fixtures: tuple[str, ...] = ()
     parts: tuple[str, ...] = ()
 
+    @property
+    def patient(self) -> bool:
+        """Whether it asks again what a rate limit refused: not where what is refused is counted."""
+        return self.permission == "fuzz" or (self.permission is None and self.turn != "destructive")
+
     def in_profile(self, profile: Profile) -> bool:
         """Whether this profile, or a smaller one, has time for it."""
         return any(one in self.seconds for one in PROFILES[: PROFILES.index(profile) + 1])

@@ -27,6 +27,7 @@ def rejects_bad_item_in_full_row(bad_items: BadItems, settings: Settings) -> Fin
     """
     legal = {"NaN", "null"} if settings.inputs.missing == "accept" else set()
     judged = [one for one in (*bad_items.items, *bad_items.batches) if one.kind not in legal]
+    undecided = [one.exchange for one in judged if one.exchange.undecided]
     wrong = [one for one in judged if not _refused(one.exchange)]
     measured = Measurement(len(wrong), "1", n=len(judged), limit=0)
     if wrong:
@@ -44,6 +45,9 @@ def rejects_bad_item_in_full_row(bad_items: BadItems, settings: Settings) -> Fin
         )
     if not judged:
         return inconclusive("no bad input could be made of the sample rows", measured)
+    if undecided:
+        what = f"{undecided[0].case}: answered {undecided[0].status}, for another reason than the input"
+        return inconclusive(f"{what}; {len(undecided)} of {len(judged)} bad inputs say nothing", measured)
     return passed(f"{len(judged)} rows with a bad item were refused with 4xx", measured)
 
 
@@ -66,6 +70,8 @@ def canary_stable(bad_items: BadItems, answers: Answers) -> Finding:
     if len(before) < len(bad_items.first) or not after:
         outcome = outcomes([one.exchange for one in bad_items.first])
         return inconclusive(f"the canary rows were not answered to begin with ({outcome})")
+    asked, after = len(after), [(when, one) for when, one in after if not one.exchange.one_too_many]
+    limited = asked - len(after)
     if any(one.exchange.ok and malformed(one) for one in everything(answers)):
         after = [(when, one) for when, one in after if one.problem is None]  # see fuzz.well_formed_answers
     changed = [(when, one, what) for when, one in after if (what := _changed(before, one)) is not None]
@@ -75,6 +81,8 @@ def canary_stable(bad_items: BadItems, answers: Answers) -> Finding:
         details = tuple(f"{when}: sample row {one.rows[0]}: {what}" for when, one, what in changed[1:])
         summary = f"isolation: {when}, sample row {one.rows[0]} {what}; {len(changed)} of {len(after)} canaries changed"
         return failed(summary, measured, details=details, script=_after_bad_input(bad_items, one))
+    if 2 * limited > asked:
+        return inconclusive(f"{limited} of {asked} canaries after bad input were answered 429", measured)
     return passed(f"{len(after)} canaries answered as before", measured)
 
 

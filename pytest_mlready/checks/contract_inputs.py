@@ -8,7 +8,7 @@ from dataclasses import replace
 from pytest_mlready.catalogue import check
 from pytest_mlready.checks import replays
 from pytest_mlready.checks.leaks import leak
-from pytest_mlready.checks.refusals import UNDECIDED, fault, judge_refusals, verdict
+from pytest_mlready.checks.refusals import fault, judge_refusals, verdict
 from pytest_mlready.finding import SERVICE, Finding, Measurement, Status, failed, inconclusive, passed
 from pytest_mlready.records import BadRequests, Exchange, Identity, Limits, NotStrictJSON
 from pytest_mlready.replay import Replay
@@ -89,7 +89,7 @@ def reject_malformed(bad_requests: BadRequests) -> Finding:
     empty = [one for one in bad_requests.of("missing", "arity", "malformed", "media_type") if _is_no_json(one)]
     if empty:
         return verdict([(one, f"was refused with {_media(one)} that is no JSON") for one in empty])
-    if before.ok and not after.ok:
+    if before.ok and not after.ok and not after.one_too_many:
         return verdict([(after, f"after the bad requests, a good one was answered {after.outcome}")])
     return found
 
@@ -156,7 +156,7 @@ def size_limit(limits: Limits) -> Finding:
             f"{cut[0].case}: the connection was cut ({cut[0].failure}) without an answer" if cut else "nothing was sent"
         )
         return inconclusive(f"{what}: answer 413 and keep reading for a moment, so that the client sees it")
-    if any(one.status in UNDECIDED for one in limits.oversize):
+    if any(one.undecided for one in limits.oversize):
         return verdict(judged)
     slowest = max(limits.oversize, key=lambda one: one.elapsed_s)
     summary = f"{len(judged)} oversize requests were refused with {', '.join(sorted({o.outcome for o, _ in judged}))}"

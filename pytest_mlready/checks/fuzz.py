@@ -122,7 +122,7 @@ def batch_equals_single(answers: Answers) -> Finding:
     for batch in batches:
         if not batch.exchange.ok:
             what = f"a batch of {len(batch.rows)} valid rows was answered {batch.exchange.outcome}"
-            if batch.exchange.status not in range(400, 500):
+            if batch.exchange.one_too_many or batch.exchange.status not in range(400, 500):
                 return inconclusive(what, details=(batch.exchange.case,))
             return failed(f"batch: {what}", details=(batch.exchange.case,), script=_whole(batch))
         if batch.problem is None and len(batch.predictions) != len(batch.rows):

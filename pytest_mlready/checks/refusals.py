@@ -7,9 +7,6 @@ from collections.abc import Sequence
 from pytest_mlready.finding import SERVICE, Finding, Measurement, failed, inconclusive, passed
 from pytest_mlready.records import BadRequests, Exchange, NotStrictJSON
 
-"""Stands for the target's URL, which the core puts in its place."""
-UNDECIDED = frozenset({401, 403, 429})
-"""Refused for another reason than the input: nothing is proven."""
 NOT_IMPLEMENTED = 501
 """Says that the server does not know the method: a refusal, though its number is a server error's."""
 
@@ -49,7 +46,7 @@ def verdict(judged: Sequence[tuple[Exchange, str | None]], stopped: str | None =
         rest = f"; {len(wrong)} of {len(judged)} cases went wrong" if len(wrong) > 1 else ""
         details = tuple(f"{one.case}: {why}" for one, why in wrong)
         return failed(f"{first.case}: {reason}{rest}", measured, details=details, replay=first.curl(SERVICE))
-    undecided = [one for one, _ in judged if one.status in UNDECIDED]
+    undecided = [one for one, _ in judged if one.undecided]
     if undecided:
         what = f"{undecided[0].case}: answered {undecided[0].status}, for another reason than the input"
         return inconclusive(f"{what}; {len(undecided)} of {len(judged)} cases say nothing", measured)

@@ -48,6 +48,9 @@ def encoding_invariant(spellings: Spellings) -> Finding:
         )
     if not decided:
         return inconclusive("no plain row was answered: nothing to compare with", measured)
+    limited = [pair for pair in spellings.pairs if pair.spelled.exchange.one_too_many]
+    if 2 * len(limited) > len(spellings.pairs):
+        return inconclusive(f"{len(limited)} of {len(spellings.pairs)} spellings were answered 429", measured)
     return passed(f"{len(decided)} spellings of sample rows were answered as the plain ones", measured)
 
 
@@ -67,7 +70,8 @@ def batch_order_and_size(batch_sizes: BatchSizes) -> Finding:
     alone = _known(batch_sizes.singles)
     if not alone:
         return inconclusive("no row of the pool was answered twice alike alone: see fuzz.deterministic")
-    for batch in batch_sizes.batches:
+    taken = [batch for batch in batch_sizes.batches if not batch.exchange.one_too_many]
+    for batch in taken:
         problem = _whole(batch)
         if problem is not None:
             return failed(
@@ -78,13 +82,13 @@ def batch_order_and_size(batch_sizes: BatchSizes) -> Finding:
             )
     wrong: list[tuple[Answered, int, str]] = []
     compared = 0
-    for batch in batch_sizes.batches:
+    for batch in taken:
         for at, what in _rows_compared(alone, batch):
             compared += 1
             if what is not None:
                 wrong.append((batch, at, what))
     measured = Measurement(len(wrong), "1", n=compared, limit=0)
-    sizes = ", ".join(str(len(one.rows)) for one in batch_sizes.batches)
+    sizes = ", ".join(str(len(one.rows)) for one in taken)
     if wrong:
         batch, at, what = min(wrong, key=lambda one: one[0].rows[one[1]])  # samples come first in the pool
         places = [str(place) for one, place, _ in wrong if one is batch]
@@ -98,6 +102,9 @@ def batch_order_and_size(batch_sizes: BatchSizes) -> Finding:
         )
     if not compared:
         return inconclusive("no row of a batch could be compared with its single answer", measured)
+    limited = [batch.exchange for batch in batch_sizes.batches if batch.exchange.one_too_many]
+    if limited:
+        return inconclusive(f"a {limited[0].case} was answered {limited[0].status}, as one request too many", measured)
     return passed(f"{compared} rows in batches of {sizes} are answered as alone, within {SINGLE_TOLERANCE:g}", measured)
 
 
@@ -117,8 +124,9 @@ def concurrent_isolation(concurrency: Concurrency) -> Finding:
         return inconclusive("no request was answered twice alike alone: see fuzz.deterministic")
     wrong: list[tuple[Answered, str]] = []
     compared = 0
+    shed = [one for one in concurrency.together if one.exchange.shed]
     for one in concurrency.together:
-        if one.rows in alone:
+        if one.rows in alone and not one.exchange.shed:
             compared += 1
             what = _strayed(alone, one)
             if what is not None:
@@ -136,6 +144,9 @@ def concurrent_isolation(concurrency: Concurrency) -> Finding:
             details=tuple(f"{count} × {how}" for how, count in counted),
             script=_at_once(concurrency),
         )
+    if 2 * len(shed) > len(concurrency.together):
+        what = f"{len(shed)} of {len(concurrency.together)} concurrent requests were told to come later"
+        return inconclusive(f"{what}: too few are left to compare", measured)
     if not compared:
         return inconclusive("nothing that was asked concurrently can be compared", measured)
     return passed(f"{compared} answers on {concurrency.connections} connections at once are as alone", measured)
@@ -162,9 +173,11 @@ def _sharing(answers: Iterable[Answered]) -> Iterator[Answered]:
 
 
 def _decided(pair: Spelling) -> bool:
-    """Whether the plain body was answered: read, or refused by the client's fault; and the other was sent at all."""
+    """Whether the plain body was answered: read, or refused by the client's fault; and the other was taken at all."""
     if pair.rude is not None and pair.spelled.exchange.failure == "refused":
         return False  # a client of our own could not connect
+    if pair.plain.exchange.one_too_many or pair.spelled.exchange.one_too_many:
+        return False
     status = pair.plain.exchange.status
     return _read(pair.plain) or (status is not None and 400 <= status < 500)
 
@@ -204,6 +217,8 @@ def _known(singles: Iterable[Answered]) -> dict[int, Prediction]:
     unsteady: set[int] = set()
     for one in singles:
         row = one.rows[0]
+        if one.exchange.one_too_many:
+            continue
         if one.only is None or (row in known and difference(known[row], one.only) is not None):
             unsteady.add(row)
         else:
@@ -216,6 +231,8 @@ def _known_requests(alone: Iterable[Answered]) -> dict[tuple[int, ...], Answered
     known: dict[tuple[int, ...], Answered] = {}
     unsteady: set[tuple[int, ...]] = set()
     for one in alone:
+        if one.exchange.one_too_many:
+            continue
         before = known.setdefault(one.rows, one)
         if len(one.predictions) != len(one.rows) or _first_difference(before, one) is not None:
             unsteady.add(one.rows)

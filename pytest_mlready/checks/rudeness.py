@@ -33,7 +33,8 @@ def survives_rudeness(rudeness: Rudeness, limits: Limits) -> Finding:
     if lost or not rudeness.first:
         came = lost[0].outcome if lost else "nothing"
         return inconclusive(f"the canary rows were not all answered to begin with ({came}): nothing can be compared")
-    known, judged = _known(rudeness.first), list(_judged(rudeness, limits))
+    known, asked = _known(rudeness.first), list(_judged(rudeness, limits))
+    judged = [(rude, one) for rude, one in asked if not (one.exchange if one else rude.exchange).one_too_many]
     faults = [(rude, one, what) for rude, one in judged if (what := _fault(known, rude, one)) is not None]
     measured = Measurement(len(faults), "1", n=len(judged), limit=0)
     clients = len(_clients(rudeness))
@@ -49,6 +50,8 @@ def survives_rudeness(rudeness: Rudeness, limits: Limits) -> Finding:
     if unsent:
         what = f"a client that {unsent[0].manner} could not connect, though others could"
         return inconclusive(f"{what}; {len(unsent)} of {clients} clients were never there", measured)
+    if 2 * len(judged) < len(asked):
+        return inconclusive(f"{len(asked) - len(judged)} of {len(asked)} canaries were answered 429", measured)
     if not known:
         return inconclusive("no row is answered twice alike (see fuzz.deterministic): a canary shows nothing", measured)
     return passed(f"{len(judged)} canaries after {clients} rude clients were answered as before", measured)

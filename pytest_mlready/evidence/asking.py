@@ -66,13 +66,17 @@ def predict(
     transport: Transport | None = None,
     headers: Headers = (),
 ) -> Exchange:
-    """Send a predict body as it is, to the predict route unless `path` is another."""
+    """Send a predict body as it is, to the predict route unless `path` is another; as patiently as the target is."""
     own = transport or target.transport()
-    try:
+
+    def ask() -> Exchange:
         return own.request(
             case, "POST", path or target.mapping.predict_path, body, (*target.mapping.request_headers, *headers),
             keep_alive=keep_alive,
         )  # fmt: skip
+
+    try:
+        return ask() if target.patience is None else target.patience.patiently(ask)
     finally:
         if transport is None:
             own.close()

@@ -19,6 +19,8 @@ from pytest_mlready.records.exchange import Exchange
 
 DEADLINE_S = 5.0
 RUDE_DEADLINE_S = 1.0
+PATIENCE_S = 10.0
+"""So long, in all, it waits for a service that limits the rate of its requests."""
 CHUNK = 64 * 1024
 SMALL_WINDOW = 2048
 
@@ -43,11 +45,21 @@ class Asker:
         self._bodies = [(directory / one["body"]).read_bytes() if one["body"] else b"" for one in self._requests]
         self._secrets = {name: _environment(name, variable) for name, variable in plan["secrets"].items()}
         self._kept: http.client.HTTPConnection | None = None
+        self._patience_s = PATIENCE_S
         self._staying = contextlib.ExitStack()
         """The client that has sent a part and goes on holding its connection."""
 
     def ask(self, at: int, *, keep: bool) -> Exchange:
-        """Send the request at a position, on the connection that is kept or on a new one."""
+        """Send the request at a position, on the connection that is kept or on a new one; again, if it is told to."""
+        exchange = self._asked(at, keep=keep)
+        wait = exchange.retry_after_s
+        if wait is not None and wait <= self._patience_s:
+            self._patience_s -= wait
+            time.sleep(wait)
+            exchange = self._asked(at, keep=keep)
+        return exchange
+
+    def _asked(self, at: int, *, keep: bool) -> Exchange:
         request, body = self._requests[at], self._bodies[at]
         began = time.monotonic()
         status, headers, answer, failure = None, (), b"", None

@@ -76,6 +76,8 @@ Judgement = tuple[str, str | None]
 
 def refused(told: Mapping[str, Any], one: Sequence[Heard]) -> Judgement:
     status = one[0].exchange.status
+    if one[0].exchange.undecided:
+        raise CannotSay(f"{one[0].exchange.case}: {one[0].became}, for another reason than the input")
     right = (status is None and told.get("lenient", False)) or (status is not None and 400 <= status < 500)
     return "must be refused with 4xx", None if right or status == NOT_IMPLEMENTED else one[0].became
 

@@ -118,11 +118,11 @@ def told(plan: Mapping[str, Any], heard: Mapping[int, list[Heard]], memory: Sequ
             return 2
     faults = unsaid = 0
     for number, expect in enumerate(plan["expects"], 1):
-        asked = [heard.get(at, []) for at in expect["of"]]
+        asked = [[one for one in heard.get(at, []) if not one.exchange.one_too_many] for at in expect["of"]]
         case = plan["requests"][expect["of"][0]]["case"]
         try:
             if not all(asked):
-                raise CannotSay(f"{case}: was not asked, because an answer before it did not come")
+                raise CannotSay(f"{case}: was not asked: an answer before it did not come, or it was one too many")
             what, wrong = JUDGES[expect["holds"]]({**expect["told"], "memory": memory}, *asked)
         except CannotSay as missing:
             unsaid += 1

@@ -8,6 +8,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+ONE_TOO_MANY = 429
+UNDECIDED = frozenset({401, 403, ONE_TOO_MANY})
+"""Refused for another reason than the input: nothing is proven."""
+LATER_S = 1.0
+"""So long a service is left alone that says "too many requests" and not for how long."""
+
 
 class NotStrictJSON(ValueError):
     """The body is not JSON as RFC 8259 has it: bad UTF-8, NaN, a duplicate key, nesting or a number out of bounds."""
@@ -77,6 +83,32 @@ class Exchange:
     def outcome(self) -> str:
         """The status, or the failure in its place."""
         return str(self.status) if self.status is not None else str(self.failure)
+
+    @property
+    def undecided(self) -> bool:
+        """Whether it was refused for another reason than its input: who asks, or how often."""
+        return self.status in UNDECIDED
+
+    @property
+    def one_too_many(self) -> bool:
+        """Whether it was refused for the rate of our requests: as if it had not been asked."""
+        return self.status == ONE_TOO_MANY
+
+    @property
+    def shed(self) -> bool:
+        """Whether it was refused for the load of the moment, which asks to come again later."""
+        return self.one_too_many or (self.status == 503 and self.header("Retry-After") is not None)
+
+    @property
+    def retry_after_s(self) -> float | None:
+        """Seconds after which to ask again, where this was one too many; else None.
+
+        One who is unavailable may say so as well, but not for our rate: bad requests may open a circuit, too.
+        """
+        if not self.one_too_many:
+            return None
+        told = self.header("Retry-After")
+        return float(told) if told is not None and told.isdigit() else LATER_S
 
     def header(self, name: str) -> str | None:
         """The first value of a response header, whatever its case."""

@@ -17,6 +17,7 @@ from pytest_mlready.protocols.openapi import OpenAPI
 from pytest_mlready.protocols.paths import Role, check_declared
 from pytest_mlready.service.instance import Instance
 from pytest_mlready.service.launch import StartError, start, wait_ready
+from pytest_mlready.service.patience import RateLimited
 from pytest_mlready.service.readiness import ReadyProbe, locate_paths, read_openapi
 from pytest_mlready.service.transport import Headers, Transport
 from pytest_mlready.service.turns import Turns
@@ -56,6 +57,7 @@ class Target:
         headers: sent with every request; they may hold secrets.
         instance: its process, None if it is known by its URL only.
         ready_after_s: seconds from start (or attach) to the first ready answer.
+        patience: asks again what is refused as one too many; None where a refusal is what is looked for.
     """
 
     url: str
@@ -69,6 +71,7 @@ class Target:
     ready_after_s: float = 0.0
     ca_file: str | None = None
     verify: bool = True
+    patience: RateLimited | None = None
 
     @property
     def origin(self) -> str:

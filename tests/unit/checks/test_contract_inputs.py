@@ -133,6 +133,8 @@ def test_reject_malformed(probes: list[tuple[str, Exchange]], status: str, named
 def test_a_service_that_malformed_requests_broke() -> None:
     after = answered(status=500, case="a good request after")
     expect(judged("reject_malformed", bad_requests(("malformed", exchange(400)), after=after)), "fail", "answered 500")
+    limited = answered(status=429, case="a good request after")
+    expect(judged("reject_malformed", bad_requests(("malformed", exchange(400)), after=limited)), "pass", "1 of 1")
 
 
 @pytest.mark.parametrize(

@@ -155,8 +155,9 @@ class TestBatchEqualsSingle:
         odd = (answered(0, 9), *SINGLES[1:])
         assert fuzz.batch_equals_single(replace(HEALTHY, singles=odd)).status is Status.PASS
 
-    def test_a_batch_that_the_server_broke_on_is_inconclusive(self) -> None:
-        broken = Answered(exchange(500, case="batch"), tuple(ROWS))
+    @pytest.mark.parametrize("status", [500, 429])
+    def test_a_batch_that_the_server_broke_on_or_limits_is_inconclusive(self, status: int) -> None:
+        broken = Answered(exchange(status, case="batch"), tuple(ROWS))
         found = fuzz.batch_equals_single(replace(HEALTHY, batches=(broken,)))
         assert found.status is Status.INCONCLUSIVE
 
@@ -202,6 +203,15 @@ class TestRejectsBadItem:
         accepting = settings(inputs={"missing": "accept"})
         assert rejects_bad_item_in_full_row(bad_items(item(kind, 200)), accepting).status is status
 
+    @pytest.mark.parametrize("status", [401, 403, 429])
+    def test_what_is_refused_for_another_reason_says_nothing(self, status: int) -> None:
+        found = rejects_bad_item_in_full_row(bad_items(item("text", status)), settings())
+        assert found.status is Status.INCONCLUSIVE
+        assert f"text in radius: answered {status}" in found.summary
+        assert "1 of 4" in found.summary
+        worse = bad_items(item("text", status), item("Infinity", 200))
+        assert rejects_bad_item_in_full_row(worse, settings()).status is Status.FAIL
+
     def test_nothing_sent_is_no_pass(self) -> None:
         found = rejects_bad_item_in_full_row(BadItems(CANARIES, ()), settings())
         assert found.status is Status.INCONCLUSIVE
@@ -235,6 +245,13 @@ class TestCanaryStable:
         found = canary_stable(replace(bad_items(), last=(answered(0, 1),)), HEALTHY)
         assert found.status is Status.FAIL
         assert found.summary.startswith("isolation: at the end")
+
+    @pytest.mark.parametrize(("limited", "status"), [(8, Status.PASS), (9, Status.INCONCLUSIVE)])
+    def test_a_limit_of_our_rate_changes_no_canary(self, limited: int, status: Status) -> None:
+        found = canary_stable(bad_items(item("text", after=(answered(0, status=429),) * limited)), HEALTHY)
+        assert found.status is status
+        changed = bad_items(item("text", after=(answered(0, status=429), answered(0, status=401))))
+        assert canary_stable(changed, HEALTHY).status is Status.FAIL
 
     def test_canaries_never_answered_decide_nothing(self) -> None:
         found = canary_stable(replace(bad_items(), first=(answered(0, status=503),)), HEALTHY)

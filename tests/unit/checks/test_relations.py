@@ -75,6 +75,19 @@ class TestEncodingInvariant:
         assert relations.encoding_invariant(Spellings((away,))).status is Status.INCONCLUSIVE
         assert relations.encoding_invariant(Spellings((replace(away, rude=None),))).status is Status.FAIL
 
+    def test_a_limit_of_our_rate_changes_no_meaning(self) -> None:
+        limited = pair(answered(0, 1), answered(status=429))
+        found = relations.encoding_invariant(Spellings((self.GREEN, limited)))
+        assert found.status is Status.PASS
+        assert found.measurement is not None
+        assert found.measurement.n == 1
+        assert relations.encoding_invariant(Spellings((self.GREEN, limited, limited))).status is Status.INCONCLUSIVE
+        plain = pair(answered(status=429), answered(0, 1))
+        assert relations.encoding_invariant(Spellings((plain,))).status is Status.INCONCLUSIVE
+        assert relations.encoding_invariant(Spellings((pair(answered(0, 1), answered(status=401)),))).status is (
+            Status.FAIL
+        )
+
 
 ROWS = {0: 0, 1: 1, 2: 0}
 ALONE = tuple(answered(row, label) for row, label in ROWS.items())
@@ -128,6 +141,16 @@ class TestBatchOrderAndSize:
         assert relations.batch_order_and_size(replace(wrong, singles=unsteady[1:2] + unsteady[3:])).status is (
             Status.INCONCLUSIVE
         )
+
+    def test_a_limit_of_our_rate_is_no_fault_and_no_proof(self) -> None:
+        limited = Answered(exchange(429, case="batch of 65 rows"), (0, 1, 2))
+        found = relations.batch_order_and_size(replace(self.GREEN, batches=(*self.GREEN.batches, limited)))
+        assert found.status is Status.INCONCLUSIVE
+        assert "batch of 65 rows was answered 429" in found.summary
+        alone = (*ALONE, answered(1, status=429))
+        assert relations.batch_order_and_size(replace(self.GREEN, singles=alone)).status is Status.PASS
+        wrong = (limited, batch([(2, 0), (1, 0)]))
+        assert relations.batch_order_and_size(replace(self.GREEN, batches=wrong)).status is Status.FAIL
 
     def test_without_a_batch_route_nothing_applies(self) -> None:
         assert relations.batch_order_and_size(BatchSizes(ALONE, ())).status is Status.NOT_APPLICABLE
@@ -188,3 +211,20 @@ class TestConcurrentIsolation:
     def test_what_is_unsteady_alone_shows_nothing(self) -> None:
         unsteady = Concurrency((answered(0, 0), answered(0, 1)), (answered(0, 5),), 2)
         assert relations.concurrent_isolation(unsteady).status is Status.INCONCLUSIVE
+
+    @pytest.mark.parametrize(("status", "headers"), [(429, ()), (503, (("Retry-After", "1"),))])
+    def test_load_that_is_shed_is_nobodys_answer(self, status: int, headers: tuple[tuple[str, str], ...]) -> None:
+        limited = answered(0, status=status, headers=headers)
+        found = relations.concurrent_isolation(replace(self.GREEN, together=(*self.GREEN.together, limited, limited)))
+        assert found.status is Status.PASS
+        assert found.measurement is not None
+        assert found.measurement.n == 3
+        alone = replace(self.GREEN, alone=(*self.GREEN.alone, limited))
+        assert relations.concurrent_isolation(alone).status is Status.PASS
+        most = relations.concurrent_isolation(replace(self.GREEN, together=(ALONE[0], limited, limited)))
+        assert (most.status, "2 of 3" in most.summary) == (Status.INCONCLUSIVE, True), most.summary
+        wrong = replace(self.GREEN, together=(answered(0, 7), limited, limited))
+        assert relations.concurrent_isolation(wrong).status is Status.FAIL
+        assert relations.concurrent_isolation(replace(wrong, together=(ALONE[0], answered(0, status=503)))).status is (
+            Status.FAIL
+        )

@@ -146,3 +146,12 @@ def test_clients_that_could_not_connect_show_nothing() -> None:
     assert "a few bytes at a time could not connect, though others could; 1 of 3 clients" in found.summary
     found = survives_rudeness(replace(GREEN, rude=(rude(CANARIES[0], answered(3, 0)), trickled(away))), CAPPED)
     assert found.status is Status.FAIL
+
+
+def test_a_limit_of_our_rate_is_no_fault_of_the_service() -> None:
+    limited = answered(0, status=429)
+    assert survives_rudeness(replace(GREEN, rude=(rude(limited), trickled(limited))), CAPPED).status is Status.PASS
+    found = survives_rudeness(replace(GREEN, rude=(rude(limited, limited, limited, limited),)), CAPPED)
+    assert (found.status, "4 of 7" in found.summary) == (Status.INCONCLUSIVE, True), found.summary
+    gone = rude(limited, answered(0, status=401))
+    assert survives_rudeness(replace(GREEN, rude=(gone,)), CAPPED).status is Status.FAIL

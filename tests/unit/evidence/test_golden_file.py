@@ -25,6 +25,7 @@ class Recorder:
 
     mapping: JsonMapping
     bodies: list[Any] = field(default_factory=list)
+    patience: None = None
 
     def transport(self, **_: Any) -> Recorder:
         return self

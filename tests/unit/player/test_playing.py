@@ -15,8 +15,10 @@ from typing import Any
 import pytest
 
 from pytest_mlready.finding import failed
+from pytest_mlready.player import asking
 from pytest_mlready.player.playing import main
 from pytest_mlready.protocols.json_mapping import JsonMapping
+from pytest_mlready.records import exchange
 from pytest_mlready.replay import Expect, Holds, Replay, Request
 from pytest_mlready.report import replay_files
 
@@ -169,6 +171,28 @@ def test_nothing_can_be_said_where_the_plain_request_is_not_answered(tmp_path: P
     with service(lambda number, body, headers: (503, {})) as url:
         assert main(script.parent, [url]) == 2
     assert main(script.parent, ["http://127.0.0.1:9"]) == 2
+
+
+def once_limited(number: int, body: Any, headers: Mapping[str, str]) -> tuple[int, Any]:
+    return (429, {}) if number == 2 else predicted(body)
+
+
+def test_a_limit_of_our_rate_is_waited_for_and_shows_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(exchange, "LATER_S", 0.01)
+    alike = written(tmp_path / "alike", Replay((one(1),), (Expect("alike", (0,)),), rounds=3))
+    with service(once_limited) as url:
+        assert main(alike.parent, [url]) == 0
+    assert "asked 3 times" in capsys.readouterr().out
+    monkeypatch.setattr(asking, "PATIENCE_S", 0.0)
+    with service(once_limited) as url:
+        assert main(alike.parent, [url]) == 0
+    assert "asked 2 times" in capsys.readouterr().out
+    for status in (429, 401):
+        refused = written(tmp_path / str(status), Replay((one(1),), (Expect("refused", (0,)),)))
+        with service(lambda number, body, headers, status=status: (status, {})) as url:  # type: ignore[misc]
+            assert main(refused.parent, [url]) == 2
 
 
 def test_it_runs_with_the_standard_library_alone_and_takes_secrets_from_the_environment(tmp_path: Path) -> None:
