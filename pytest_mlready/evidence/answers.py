@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pytest_mlready.evidence.asking import ask_batch, ask_one, decoded_batch, decoded_one, predict
+from pytest_mlready.evidence.batch_sizes import TOO_LARGE
 from pytest_mlready.evidence.context import Context
 from pytest_mlready.evidence.mixed_rows import crossed_rows, mixed_rows, outliers, spread, twins
 from pytest_mlready.measure.agreement import difference
@@ -47,7 +48,8 @@ def gather(context: Context) -> Answers:
         singles = tuple(ask_one(context, one, transport=transport, keep_alive=True) for one in indices)
         repeats = _asked_again(context, rng.sample(indices, len(indices)), transport, fresh=True)
         batches = _batches(context, indices, transport, rng) if context.target.mapping.batch_route else ()
-        mixed, mixed_again, mixed_batch = _mixed(context, transport, rng, until)
+        taken = len(batches[0].rows) if batches else 0
+        mixed, mixed_again, mixed_batch = _mixed(context, transport, rng, until, taken)
         for number in range(1, ROUNDS):
             if time.monotonic() < until:
                 order = rng.sample(indices, len(indices))
@@ -88,26 +90,42 @@ def _asked_again(context: Context, order: Sequence[int], transport: Transport, *
 def _batches(
     context: Context, indices: Sequence[int], transport: Transport, rng: random.Random
 ) -> tuple[Answered, ...]:
-    whole = list(indices)[: context.settings.contract.max_batch_rows]
-    doubled = rng.choices(whole, k=2 * len(whole))[: context.settings.contract.max_batch_rows]
+    """The rows in several orders; where no cap is known, as many of them as the service takes in order."""
+
+    def asked(order: Sequence[int], name: str) -> Answered:
+        return ask_batch(context, order, transport=transport, case=f"batch of {len(order)} sample rows, {name}")
+
+    whole = list(indices)[: context.max_batch_rows]
+    in_order = asked(whole, "in order")
+    while _too_large(context, in_order) and len(whole) > 1:
+        whole = whole[: len(whole) // 2]
+        in_order = asked(whole, "in order")
+    doubled = rng.choices(whole, k=2 * len(whole))[: context.max_batch_rows]
     doubled[-1] = doubled[0]
     orders = {
-        "in order": whole,
         "reversed": whole[::-1],
         "shuffled": rng.sample(whole, len(whole)),
         "with duplicates": doubled,
         "of one": whole[:1],
     }
-    return tuple(
-        ask_batch(context, order, transport=transport, case=f"batch of {len(order)} sample rows, {name}")
-        for name, order in orders.items()
-    )
+    batches = [in_order]
+    for name, order in orders.items():
+        batch = asked(order, name)
+        if _too_large(context, batch) and len(order) > len(whole):
+            batch = asked([*order[: len(whole) - 1], order[-1]], name)
+        batches.append(batch)
+    return tuple(batches)
+
+
+def _too_large(context: Context, batch: Answered) -> bool:
+    """Whether it may have been refused for its size, which is nobody's fault where no cap is known."""
+    return context.max_batch_rows is None and batch.exchange.status in TOO_LARGE
 
 
 def _mixed(
-    context: Context, transport: Transport, rng: random.Random, until: float
+    context: Context, transport: Transport, rng: random.Random, until: float, taken: int
 ) -> tuple[tuple[Answered, ...], tuple[Answered, ...], Answered | None]:
-    """Mixes asked singly, while there is time, then together, then singly again."""
+    """Mixes asked singly, while there is time, then together, then singly again; so many are `taken` together."""
     mapping = context.target.mapping
     crossed = crossed_rows(context.rows, spread(len(context.rows), SINGLES), CROSSED)
     mixed = mixed_rows(context.rows, MIXED - len(crossed), rng)
@@ -127,11 +145,14 @@ def _mixed(
     first = asked("mixed row {}")
     batch: Answered | None = None
     # A mix of two valid rows may be none: a service that compares columns refuses it, and any batch that holds it.
-    together = [at for at, one in enumerate(first) if one.exchange.ok][: context.settings.contract.max_batch_rows]
-    if mapping.batch_route is not None and together:
+    together = [at for at, one in enumerate(first) if one.exchange.ok][: context.max_batch_rows]
+    while mapping.batch_route is not None and together:
         case, body = f"batch of {len(together)} mixed rows", mapping.encode_batch([rows[at] for at in together])
         exchange = predict(context.target, case, body, path=mapping.batch_route, transport=transport)
         batch = decoded_batch(mapping, exchange, together)
+        if len(together) <= taken or not _too_large(context, batch):
+            break
+        together = together[:taken]
     return first, asked("mixed row {} again"), batch
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -32,12 +32,17 @@ class Bad:
     batch: bool = False
 
 
-def bad_bodies(mapping: JsonMapping, rows: Sequence[Row]) -> Iterator[Bad]:
-    """All of them, those that are likeliest to break a service last."""
+def bad_bodies(
+    mapping: JsonMapping, rows: Sequence[Row], nullable: Set[str] = frozenset(), optional: Set[str] = frozenset()
+) -> Iterator[Bad]:
+    """All of them, those that are likeliest to break a service last.
+
+    `nullable` features may be null and `optional` ones left out, as the service documents: that is no bad value.
+    """
     row = rows[0]
     required = never_missing(rows)
-    yield from _missing(mapping, row, required)
-    yield from _arity(mapping, row, required)
+    yield from _missing(mapping, row, [name for name in required if name not in nullable])
+    yield from _arity(mapping, row, [name for name in required if name not in optional])
     number = middle_number(rows)
     if number is not None:
         yield from _literals(mapping, rows, number)

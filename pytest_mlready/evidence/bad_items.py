@@ -14,6 +14,7 @@ from pytest_mlready.evidence.context import Context
 from pytest_mlready.evidence.mixed_rows import numeric_columns, spread
 from pytest_mlready.evidence.store import GatherError
 from pytest_mlready.protocols.json_mapping import JsonMapping
+from pytest_mlready.protocols.request_rows import nullable_columns
 from pytest_mlready.records import Answered, BadItem, BadItems, Row
 from pytest_mlready.service.transport import Transport
 
@@ -50,7 +51,8 @@ def made_with(context: Context) -> Mapping[str, Any]:
 def gather(context: Context) -> BadItems:
     """Send every kind at one position, singly and in a batch, then at more positions while there is time.
 
-    Positions are those of numbers; in a column of texts stands what is no single value.
+    Positions are those of numbers; in a column of texts stands what is no single value. Null is no bad item in a column
+    that the interface document lets be null.
     """
     until = time.monotonic() + context.budget_s
     numeric, texts = columns_of(context.rows)
@@ -58,6 +60,15 @@ def gather(context: Context) -> BadItems:
     places = [columns[at] for at in spread(len(columns), POSITIONS)]
     kinds = [*ANYWHERE, *([*NUMBERS, "a number as text"] if numeric else [])]
     also = [(kind, texts[at]) for at in spread(len(texts), TEXT_POSITIONS) for kind in ANYWHERE] if numeric else []
+    nullable = nullable_columns(context.target.openapi, context.target.mapping, list(context.rows[0]))
+
+    def is_bad(kind: str, column: str) -> bool:
+        return kind != "null" or column not in nullable
+
+    def placed(kind: str, at: int) -> list[str]:
+        """Where to send it: at the nth place, else at the next one where it is a bad item, else nowhere."""
+        return [name for name in (*places[at:], *places, *columns) if is_bad(kind, name)][:1]
+
     batched = context.target.mapping.batch_route is not None
     with context.target.transport(deadline_s=DEADLINE_S) as transport:
         sender = _Sender(context, transport, _canary_rows(context, transport))
@@ -65,10 +76,14 @@ def gather(context: Context) -> BadItems:
         if not any(one.exchange.status for one in first):
             raise GatherError(f"the canary rows got no answer: {first[0].exchange.failure}")
         sender.each = math.ceil(CANARIES / (len(kinds) * (len(places) + batched)))
-        items = [sender.single(kind, places[0]) for kind in kinds]
-        batches = [sender.batch(kind, places[at % len(places)], at) for at, kind in enumerate(kinds)] if batched else []
+        items = [sender.single(kind, place) for kind in kinds for place in placed(kind, 0)]
+        batches = [
+            sender.batch(kind, place, at)
+            for at, kind in enumerate(kinds if batched else ())
+            for place in placed(kind, at % len(places))
+        ]
         for kind, place in [*also, *((kind, place) for place in places[1:] for kind in kinds)]:
-            if time.monotonic() < until:
+            if is_bad(kind, place) and time.monotonic() < until:
                 items.append(sender.single(kind, place))
         others = tuple(sender.sent(case, body) for case, body in _other_faults(context))
         last = sender.canaries(len(sender.canary_rows), fresh=True)
@@ -132,7 +147,7 @@ class _Sender:
 
     def batch(self, kind: str, column: str, at: int) -> BadItem:
         mapping = self._context.target.mapping
-        count = min(LONG_BATCH, self._context.settings.contract.max_batch_rows or LONG_BATCH) if at % 2 == 0 else BATCH
+        count = min(LONG_BATCH if at % 2 == 0 else BATCH, self._context.max_batch_rows or LONG_BATCH)
         rows = [dict(self._context.rows[one % len(self._context.rows)]) for one in range(count)]
         place = (len(rows) - 1 - at) % len(rows)
         literal = _literal(kind, rows[place], column)

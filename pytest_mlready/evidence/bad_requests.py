@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_mlready.evidence.asking import ask_one, asked_of
 from pytest_mlready.evidence.bad_bodies import bad_bodies, bad_names
 from pytest_mlready.protocols.detect import takes_names
+from pytest_mlready.protocols.request_rows import nullable_columns, optional_columns
 from pytest_mlready.records import BadRequest, BadRequests, Exchange
 
 if TYPE_CHECKING:
@@ -65,8 +66,13 @@ def _requests(context: Context, transport: Transport) -> Iterator[tuple[str, _Se
             yield "method", _Send(transport, f"{method} instead of POST", method, path, b"", None)
     yield "no_media_type", _Send(transport, "no media type", "POST", path, whole, None)
     yield "media_type", _Send(transport, "media type application/xml", "POST", path, whole, "application/xml")
-    by_name = takes_names(context.target.openapi, mapping, list(context.rows[0]))
-    for bad in (*bad_bodies(mapping, context.rows), *(bad_names(mapping, context.rows[0]) if by_name else ())):
+    openapi, columns = context.target.openapi, list(context.rows[0])
+    by_name = takes_names(openapi, mapping, columns)
+    nullable, optional = (one(openapi, mapping, columns) for one in (nullable_columns, optional_columns))
+    for bad in (
+        *bad_bodies(mapping, context.rows, nullable, optional),
+        *(bad_names(mapping, context.rows[0]) if by_name else ()),
+    ):
         if bad.group == "unknown_field" and _takes_unknown(context):
             continue
         to = (mapping.batch_route or path) if bad.batch else path

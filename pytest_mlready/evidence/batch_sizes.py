@@ -37,7 +37,7 @@ def gather(context: Context) -> BatchSizes:
     """
     rng = context.rng("batch sizes")
     rows = _pool(context)
-    cap = context.settings.contract.max_batch_rows
+    cap = context.max_batch_rows
     batches: list[Answered] = []
     refused_at: int | None = None
     with context.target.transport() as transport:

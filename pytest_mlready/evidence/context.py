@@ -6,8 +6,11 @@ import random
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from pytest_mlready.protocols.request_rows import most_rows
 
 if TYPE_CHECKING:
     from pytest_mlready.deployment import Recipe
@@ -67,6 +70,13 @@ class Context:
     deployment_recipe: Recipe | None = None
     spare: Spare | None = None
     parts: frozenset[str] = frozenset()
+
+    @cached_property
+    def max_batch_rows(self) -> int | None:
+        """The most rows that a batch may have, as declared or as the interface document has it; None: no such cap."""
+        documented = most_rows(self.target.openapi, self.target.mapping)
+        caps = [cap for cap in (self.settings.contract.max_batch_rows, documented) if cap is not None]
+        return min(caps, default=None)
 
     def rng(self, purpose: str) -> random.Random:
         """A random generator of its own for each purpose: evidence does not depend on who was gathered before."""

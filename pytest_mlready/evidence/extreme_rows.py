@@ -5,11 +5,11 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from pytest_mlready.evidence.mixed_rows import Cell, numeric_columns
 from pytest_mlready.protocols.json_mapping import JsonMapping
 from pytest_mlready.protocols.openapi import OpenAPI
+from pytest_mlready.protocols.request_rows import column_schemas
 from pytest_mlready.records import Row
 
 Bounds = tuple[float | None, float | None]
@@ -80,28 +80,8 @@ def declared_words(
     """What the request's schema says of each column by one word ("minimum"); None where it says nothing."""
     if openapi is None:
         return dict.fromkeys(columns)
-
-    def of(node: object, word: str) -> Any:
-        return next(openapi.words(node, word), None)
-
-    def member(node: object, name: str) -> object:
-        return next(
-            (one[name] for one in openapi.words(node, "properties") if isinstance(one, dict) and name in one), {}
-        )
-
-    held: object = openapi.request_schema("POST", mapping.predict_path)
-    held = member(held, mapping.row_key) if mapping.row_key is not None else held
-    held = of(held, "items") if mapping.nested else held
-    held = member(held, mapping.item_key) if mapping.item_key is not None else held
-    several = of(held, "prefixItems")
-    found: dict[str, object] = {}
-    for at, name in enumerate(columns):
-        if mapping.row_shape == "object":
-            own = member(held, name)
-        else:
-            own = several[at] if isinstance(several, list) and at < len(several) else of(held, "items")
-        found[name] = of(own, word)
-    return found
+    schemas = column_schemas(openapi, mapping, columns)
+    return {name: next(openapi.words(schema, word), None) for name, schema in schemas.items()}
 
 
 def _limits(rows: Sequence[Row], name: str) -> tuple[Cell, Cell]:

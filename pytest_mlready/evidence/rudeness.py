@@ -91,7 +91,7 @@ def _rude(context: Context, canaries: _Canaries, manner: Manner) -> Rude:
     lawful = manner is TRICKLING
     row = canaries.rows[0] if lawful else canaries.other_row
     if manner.batch and mapping.batch_route is not None:
-        count = min(LONG_BATCH, context.settings.contract.max_batch_rows or LONG_BATCH)
+        count = min(LONG_BATCH, context.max_batch_rows or LONG_BATCH)
         body, path = mapping.encode_batch([context.rows[row]] * count), mapping.batch_route
     else:
         body, path = mapping.encode_row(context.rows[row]), mapping.predict_path

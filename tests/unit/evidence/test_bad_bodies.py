@@ -61,6 +61,17 @@ def test_null_is_bad_only_where_no_sample_has_it(mapping: JsonMapping) -> None:
     assert not {"missing_value", "absent_feature"} & {one.group for one in bad_bodies(mapping, nowhere)}
 
 
+@EACH
+def test_what_the_document_lets_be_null_or_left_out_is_no_bad_body(mapping: JsonMapping) -> None:
+    made = list(bad_bodies(mapping, ROWS, {"c"}, {"e"}))
+    assert [one.case for one in made if one.group == "missing_value"] == ["null for d"]
+    absent = [one.case for one in made if one.group == "absent_feature"]
+    assert absent == (["no d"] if mapping.row_shape == "object" else [])
+    every = set(ROWS[0])
+    groups = {one.group for one in bad_bodies(mapping, ROWS, every, every)}
+    assert not {"missing_value", "absent_feature"} & groups
+
+
 @pytest.mark.parametrize("mapping", [ARRAY, OBJECT, NESTED], ids=["array", "object", "nested"])
 @pytest.mark.parametrize("count", [2, 3, 1000])
 def test_a_big_batch_is_the_row_encoded_so_many_times(mapping: JsonMapping, count: int) -> None:
