@@ -27,7 +27,7 @@ from pytest_mlready.settings import SettingsError, load
 
 __all__ = ["bodies", "rows"]
 
-Cell = str | int | float | None
+Cell = str | bool | int | float | None
 SETTINGS = "mlready.toml"
 
 
@@ -83,9 +83,9 @@ def _declared() -> tuple[Row, ...]:
 
 
 def _column(seen: Sequence[Cell]) -> st.SearchStrategy[Any]:
-    """Values that a column may have: those of the samples, and for numbers all between."""
+    """Values that a column may have: those of the samples, and for numbers all between; true and false are none."""
     samples = st.sampled_from(list(dict.fromkeys(seen)))
-    numbers = [one for one in seen if isinstance(one, int | float)]
+    numbers = [one for one in seen if isinstance(one, int | float) and not isinstance(one, bool)]
     if len(numbers) < len([one for one in seen if one is not None]) or not numbers:
         return samples
     low, high = min(numbers), max(numbers)

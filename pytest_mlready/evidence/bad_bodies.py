@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pytest_mlready.evidence.mixed_rows import spread
+from pytest_mlready.evidence.mixed_rows import is_number, spread
 from pytest_mlready.protocols.json_mapping import JsonMapping
 from pytest_mlready.records import Row
 
@@ -73,7 +73,7 @@ def never_missing(rows: Sequence[Row]) -> list[str]:
 
 def middle_number(rows: Sequence[Row]) -> str | None:
     """A feature that is a number in every row, from the middle of them; None if there is none."""
-    names = [name for name in rows[0] if all(isinstance(row.get(name), int | float) for row in rows)]
+    names = [name for name in rows[0] if all(is_number(row.get(name)) for row in rows)]
     return names[len(names) // 2] if names else None
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from pytest_mlready.evidence.asking import ask_one, asked_of, decoded_one, predict
 from pytest_mlready.evidence.context import Context
-from pytest_mlready.evidence.mixed_rows import is_numeric, numeric_columns, spread
+from pytest_mlready.evidence.mixed_rows import Cell, is_number, is_numeric, numeric_columns, spread
 from pytest_mlready.evidence.reference import expected_of
 from pytest_mlready.evidence.store import GatherError
 from pytest_mlready.measure.agreement import difference
@@ -23,7 +23,6 @@ OUTSIDE = 10
 """So many groups of columns get values outside of what the samples span, where a reference can tell what is right."""
 DECLARED_ROWS = 3
 """Rows in which a declared column is edited, by every step; other columns are edited once, in one row."""
-Cell = str | int | float | None
 
 
 def made_with(context: Context) -> Mapping[str, Any]:
@@ -93,7 +92,7 @@ def ladder(rows: Sequence[Row], column: str, at: int) -> list[Cell]:
     own = rows[at][column]
     steps: Sequence[Cell] = [value for value in dict.fromkeys(row[column] for row in rows) if value is not None]
     if is_numeric(rows, column):
-        seen = [one for one in steps if isinstance(one, int | float)]
+        seen = [one for one in steps if is_number(one)]
         low, high = min(seen), max(seen)
         even = [low + (high - low) * step / (STEPS - 1) for step in range(STEPS)]
         steps = [round(one) for one in even] if all(isinstance(one, int) for one in seen) else even
@@ -108,7 +107,7 @@ def outside(rows: Sequence[Row]) -> list[tuple[int, dict[str, float]]]:
     for number in range(count):
         below, above = {}, {}
         for name in numeric[number::count]:
-            seen = [value for row in rows if isinstance(value := row[name], int | float)]
+            seen = [value for row in rows if is_number(value := row[name])]
             half = (max(seen) - min(seen)) / 2
             if all(isinstance(one, int) for one in seen):
                 half = math.ceil(half)

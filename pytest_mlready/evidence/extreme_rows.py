@@ -6,7 +6,7 @@ import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from pytest_mlready.evidence.mixed_rows import Cell, numeric_columns
+from pytest_mlready.evidence.mixed_rows import Cell, is_number, numeric_columns
 from pytest_mlready.protocols.json_mapping import JsonMapping
 from pytest_mlready.protocols.openapi import OpenAPI
 from pytest_mlready.protocols.request_rows import column_schemas
@@ -85,7 +85,7 @@ def declared_words(
 
 
 def _limits(rows: Sequence[Row], name: str) -> tuple[Cell, Cell]:
-    values = [value for row in rows if isinstance(value := row[name], int | float)]
+    values = [value for row in rows if is_number(value := row[name])]
     return min(values), max(values)
 
 
@@ -100,4 +100,4 @@ def _named(rows: Sequence[Row], name: str, bounds: Bounds) -> dict[str, Cell]:
 
 
 def _number(value: object) -> float | None:
-    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+    return value if is_number(value) else None

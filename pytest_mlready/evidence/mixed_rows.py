@@ -5,10 +5,11 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import TypeGuard
 
 from pytest_mlready.records import Row
 
-Cell = str | int | float | None
+Cell = str | bool | int | float | None
 OUT = 3
 """So many spans outside: whoever clips, winsorises or standardises by the batch treats such a value apart."""
 HAIR = 5e-5
@@ -57,7 +58,7 @@ def outliers(rows: Sequence[Row], count: int, rng: random.Random) -> list[Row]:
     names = numeric_columns(rows)
     made: list[Row] = []
     for at, name in enumerate(rng.sample(names, min(count, len(names)))):
-        seen = [value for row in rows if isinstance(value := row[name], int | float)]
+        seen = [value for row in rows if is_number(value := row[name])]
         low, high = min(seen), max(seen)
         made.append({**rng.choice(rows), name: high + OUT * (high - low) if at % 2 == 0 else low - OUT * (high - low)})
     return made
@@ -70,7 +71,12 @@ def numeric_columns(rows: Sequence[Row]) -> list[str]:
 
 def is_numeric(rows: Sequence[Row], name: str) -> bool:
     """Whether all samples of a column are numbers."""
-    return all(isinstance(row[name], int | float) for row in rows)
+    return all(is_number(row[name]) for row in rows)
+
+
+def is_number(value: object) -> TypeGuard[int | float]:
+    """Whether a value is a number as JSON has it: true and false are none, though Python counts with them."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def spread(count: int, most: int) -> list[int]:
@@ -81,8 +87,7 @@ def spread(count: int, most: int) -> list[int]:
 
 
 def _between(first: Cell, second: Cell, share: float, rng: random.Random) -> Cell:
-    if isinstance(first, int) and isinstance(second, int):
-        return round(first + share * (second - first))
-    if isinstance(first, int | float) and isinstance(second, int | float):
-        return first + share * (second - first)
-    return first if rng.random() < 0.5 else second
+    if not is_number(first) or not is_number(second):
+        return first if rng.random() < 0.5 else second
+    between = first + share * (second - first)
+    return round(between) if isinstance(first, int) and isinstance(second, int) else between

@@ -30,7 +30,7 @@ class Generated:
     """A sample row with some values replaced, and its answer; `row` is the sample's position."""
 
     row: int
-    edits: Mapping[str, str | int | float | None]
+    edits: Mapping[str, str | bool | int | float | None]
     answered: Answered
 
 

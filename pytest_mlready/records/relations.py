@@ -51,8 +51,8 @@ class Edit:
 
     row: int
     column: str
-    was: str | int | float | None
-    value: str | int | float | None
+    was: str | bool | int | float | None
+    value: str | bool | int | float | None
     answered: Answered
 
 

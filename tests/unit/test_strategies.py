@@ -57,6 +57,12 @@ def test_a_row_stays_within_what_the_samples_span(row: dict[str, Any]) -> None:
 
 
 @QUICK
+@given(row=rows([{"owns": True, "debt": 0.5}, {"owns": False, "debt": 2.5}, {"owns": None, "debt": 1.0}]))
+def test_true_and_false_stay_what_they_are(row: dict[str, Any]) -> None:
+    assert row["owns"] is None or isinstance(row["owns"], bool)
+
+
+@QUICK
 @given(row=rows(SAMPLES, most_edits=1))
 def test_as_many_edits_as_asked_for(row: dict[str, Any]) -> None:
     assert min(sum(row[name] != sample[name] for name in row) for sample in SAMPLES) <= 1

@@ -50,6 +50,14 @@ def test_text_rows_have_no_numbers_to_spoil() -> None:
     assert {"missing", "malformed"} <= groups
 
 
+def test_no_column_of_true_and_false_is_taken_for_numbers() -> None:
+    some: list[Row] = [{"owns": True, "age": 3, "rents": False}] * 3
+    spoiled = {one.case.rpartition(" for ")[2] for one in bad_bodies(ARRAY, some) if one.group in {"nan", "coercion"}}
+    assert spoiled == {"age", "age between good rows"}
+    only = [{"owns": True, "rents": False}] * 3
+    assert not {"nan", "nonfinite", "coercion"} & {one.group for one in bad_bodies(ARRAY, only)}
+
+
 @EACH
 def test_null_is_bad_only_where_no_sample_has_it(mapping: JsonMapping) -> None:
     some: list[Row] = [{"a": 1.0, "b": None, "c": "x"}, {"a": 2.0, "b": 3.0, "c": "y"}, {"a": 2.0, "b": 3.0, "c": None}]

@@ -19,6 +19,7 @@ GAPS: Row = {"age": 31, "income": None, "purpose": "holiday", "note": None}
         ([{"a": "x", "b": None}, {"a": "y", "b": "z"}], [], ["a"]),
         ([{"a": None, "b": None}, {"a": "y", "b": 1}], [], ["a", "b"]),
         ([{"a": 1, "b": 2.5}], ["a", "b"], []),
+        ([{"owns": True, "age": 3}, {"owns": False, "age": 4}], ["age"], ["owns"]),
     ],
 )
 def test_no_bad_item_goes_where_a_value_may_be_missing(rows: list[Row], numeric: list[str], texts: list[str]) -> None:

@@ -6,16 +6,17 @@ import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
 from pytest_mlready.evidence import edits, reference
 from pytest_mlready.evidence.edits import ladder, outside, places
 from pytest_mlready.evidence.store import GatherError
-from pytest_mlready.records import Prediction, Row
+from pytest_mlready.records import Edit, Edits, Prediction, Row
 from tests.plugin.stub_service import Stub
 from tests.unit.evidence.test_rudeness import serving
-from tests.unit.records_made import settings
+from tests.unit.records_made import answered, settings
 
 ROWS: tuple[Row, ...] = (
     {"real": 0.5, "whole": 1, "kind": "a", "gap": None},
@@ -38,6 +39,14 @@ ROWS: tuple[Row, ...] = (
 def test_a_ladder_spans_the_samples_without_the_rows_own_value(column: str, at: int, values: list[object]) -> None:
     assert ladder(ROWS, column, at) == values
     assert [type(one) for one in ladder(ROWS, column, at)] == [type(one) for one in values]
+
+
+def test_true_becomes_false_and_can_be_stored() -> None:
+    rows: list[Row] = [{"owns": True, "age": 3}, {"owns": False, "age": 5}]
+    assert [ladder(rows, "owns", at) for at in range(2)] == [[False], [True]]
+    assert all(isinstance(one, bool) for at in range(2) for one in ladder(rows, "owns", at))
+    record = Edits((), (Edit(0, "owns", True, False, answered(0)),))
+    assert msgspec.json.decode(msgspec.json.encode(record), type=Edits, strict=True) == record
 
 
 def test_every_declared_column_is_edited_before_any_is_edited_again() -> None:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import random
 
-from pytest_mlready.evidence.mixed_rows import crossed_rows, mixed_rows, numeric_columns, spread
+from pytest_mlready.evidence.mixed_rows import crossed_rows, mixed_rows, numeric_columns, outliers, spread, twins
+from pytest_mlready.records import Row
 
-ROWS = [{"size": float(at), "count": 10 * at, "colour": "red" if at % 2 else "blue", "gap": None} for at in range(5)]
+ROWS: list[Row] = [
+    {"size": float(at), "count": 10 * at, "colour": "red" if at % 2 else "blue", "gap": None} for at in range(5)
+]
 
 
 def test_mixes_lie_between_the_samples_and_keep_their_types() -> None:
@@ -42,6 +45,16 @@ def test_crossed_rows_begin_like_one_sample_and_end_like_the_next() -> None:
 def test_numeric_columns_are_those_with_numbers_only() -> None:
     assert numeric_columns(ROWS) == ["size", "count"]
     assert numeric_columns([{"a": 1, "b": "x"}, {"a": None, "b": 2.0}]) == []
+
+
+def test_true_and_false_are_no_numbers() -> None:
+    rows: list[Row] = [{"owns": at % 2 == 0, "flag": True, "size": float(at)} for at in range(6)]
+    rng = random.Random(7)
+    assert numeric_columns(rows) == ["size"]
+    made = [*mixed_rows(rows, 30, rng), *crossed_rows(rows, [0, 1, 2], 2), *twins(rows), *outliers(rows, 4, rng)]
+    assert {type(row["owns"]) for row in made} == {bool}
+    assert {row["owns"] for row in made} == {True, False}
+    assert numeric_columns([{"mixed": True}, {"mixed": 1}]) == []
 
 
 def test_positions_are_spread_evenly() -> None:
