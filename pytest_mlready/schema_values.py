@@ -5,6 +5,7 @@ The schemas of model services: objects, arrays, numbers within bounds, texts, en
 
 from __future__ import annotations
 
+import datetime
 import math
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -14,7 +15,10 @@ from hypothesis import strategies as st
 DEEPEST = 6
 MOST_ITEMS = 8
 MOST_CHARS = 64
-LARGEST = 1e9
+MOST_FURTHER = 3
+"""So many properties without a name of their own, beyond those that there have to be."""
+LARGEST = 10**9
+"""How far numbers reach from zero, or from the one bound that they have, where nothing bounds them."""
 Schema = Mapping[str, Any]
 Strategy = st.SearchStrategy[Any]
 
@@ -49,10 +53,19 @@ def _objects(schema: Schema, whole: Schema, depth: int) -> Strategy:
         if name in required or depth < DEEPEST  # where a schema that holds itself ends
     }
     missing = {name: st.none() for name in required - properties.keys()}
-    return st.fixed_dictionaries(
+    named = st.fixed_dictionaries(
         {**{name: one for name, one in properties.items() if name in required}, **missing},
         optional={name: one for name, one in properties.items() if name not in required},
     )
+    further = schema.get("additionalProperties", True)
+    least = max(0, int(schema.get("minProperties", 0)) - len(required))
+    if further is False or depth >= DEEPEST or (further is True and not least):
+        return named
+    others = st.text(min_size=1, max_size=MOST_ITEMS).filter(lambda name: name not in properties)
+    return st.tuples(
+        st.dictionaries(others, values_of(further, whole, depth + 1), min_size=least, max_size=least + MOST_FURTHER),
+        named,
+    ).map(lambda parts: {**parts[0], **parts[1]})
 
 
 def _arrays(schema: Schema, whole: Schema, depth: int) -> Strategy:
@@ -65,31 +78,51 @@ def _arrays(schema: Schema, whole: Schema, depth: int) -> Strategy:
 
 
 def _numbers(schema: Schema, whole: Schema, depth: int) -> Strategy:
-    low, high = float(schema.get("minimum", -LARGEST)), float(schema.get("maximum", LARGEST))
-    low = max(low, math.nextafter(float(schema.get("exclusiveMinimum", -math.inf)), math.inf))
-    high = min(high, math.nextafter(float(schema.get("exclusiveMaximum", math.inf)), -math.inf))
+    low, high = _reach(schema, lambda bound, towards: math.nextafter(float(bound), towards * math.inf))
     if "multipleOf" in schema:
         step = schema["multipleOf"]
         return st.integers(math.ceil(low / step), math.floor(high / step)).map(lambda count: count * step)
-    return st.floats(low, high, allow_nan=False, allow_infinity=False)
+    return st.floats(float(low), float(high), allow_nan=False, allow_infinity=False)
 
 
 def _integers(schema: Schema, whole: Schema, depth: int) -> Strategy:
-    low, high = schema.get("minimum", -LARGEST), schema.get("maximum", LARGEST)
-    low = max(low, schema.get("exclusiveMinimum", -math.inf) + 1)
-    high = min(high, schema.get("exclusiveMaximum", math.inf) - 1)
+    low, high = _reach(
+        schema, lambda bound, towards: (math.floor(bound) if towards > 0 else math.ceil(bound)) + towards
+    )
     step = schema.get("multipleOf", 1)
-    return st.integers(math.ceil(low / step), math.floor(high / step)).map(lambda count: int(count * step))
+    if not isinstance(step, int):
+        return st.integers(math.ceil(low / step), math.floor(high / step)).map(lambda count: int(count * step))
+    return st.integers(-(-math.ceil(low) // step), math.floor(high) // step).map(lambda count: count * step)
+
+
+def _reach(schema: Schema, beside: Callable[[float, int], float]) -> tuple[float, float]:
+    """The smallest and the largest number; `beside` is the next one of an excluded bound, upwards or downwards."""
+    lows = [schema["minimum"]] if "minimum" in schema else []
+    lows += [beside(schema["exclusiveMinimum"], 1)] if "exclusiveMinimum" in schema else []
+    highs = [schema["maximum"]] if "maximum" in schema else []
+    highs += [beside(schema["exclusiveMaximum"], -1)] if "exclusiveMaximum" in schema else []
+    low = max(lows) if lows else min(-LARGEST, min(highs, default=0) - LARGEST)
+    return low, min(highs) if highs else max(LARGEST, low + LARGEST)
 
 
 def _strings(schema: Schema, whole: Schema, depth: int) -> Strategy:
     if "pattern" in schema:
         return st.from_regex(str(schema["pattern"]))
+    if schema.get("format") in FORMATS:
+        return FORMATS[schema["format"]]()
     least = int(schema.get("minLength", 0))
     most = min(int(schema.get("maxLength", least + MOST_CHARS)), least + MOST_CHARS)
     return st.text(st.characters(codec="utf-8"), min_size=least, max_size=most)
 
 
+FORMATS: Mapping[str, Callable[[], Strategy]] = {
+    "uuid": lambda: st.uuids().map(str),
+    "email": st.emails,
+    "date": lambda: st.dates().map(datetime.date.isoformat),
+    "date-time": lambda: st.datetimes(timezones=st.just(datetime.UTC)).map(datetime.datetime.isoformat),
+    "ipv4": lambda: st.ip_addresses(v=4).map(str),
+    "ipv6": lambda: st.ip_addresses(v=6).map(str),
+}
 KINDS: Mapping[str, Callable[[Schema, Schema, int], Strategy]] = {
     "object": _objects,
     "array": _arrays,

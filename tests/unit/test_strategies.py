@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import datetime
+import ipaddress
+import uuid
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +43,18 @@ SCHEMAS: dict[str, dict[str, Any]] = {
     "tuple": {"prefixItems": [{"type": "boolean"}, {"type": "number", "minimum": 0}], "items": {"type": "null"}},
     "unique": {"type": "array", "items": {"enum": [1, 2, 3]}, "uniqueItems": True, "minItems": 3},
     "exclusive": {"type": "integer", "exclusiveMinimum": 1, "exclusiveMaximum": 3},
+    "further": {"type": "object", "additionalProperties": {"type": "number"}, "minProperties": 3},
+    "named and further": {
+        "type": "object",
+        "properties": {"a": {"const": 1}},
+        "required": ["a"],
+        "additionalProperties": {"type": "integer"},
+        "minProperties": 2,
+    },
+    "counted": {"type": "object", "minProperties": 2},
+    "large": {"type": "integer", "minimum": 10**20},
+    "far below": {"type": "number", "maximum": -5e12},
+    "large multiples": {"type": "integer", "exclusiveMinimum": 10**20, "multipleOf": 7},
     "anything": {},
     "recursive": {"type": "object", "properties": {"next": {"$ref": "#"}, "v": {"type": "integer"}}, "required": ["v"]},
 }
@@ -86,6 +102,27 @@ def test_bodies_fit_their_schema(schema: dict[str, Any]) -> None:
 
     look()
     assert seen
+
+
+@pytest.mark.parametrize(
+    ("kind", "read"),
+    [
+        ("uuid", uuid.UUID),
+        ("date", datetime.date.fromisoformat),
+        ("date-time", datetime.datetime.fromisoformat),
+        ("ipv4", ipaddress.IPv4Address),
+        ("ipv6", ipaddress.IPv6Address),
+        ("email", lambda text: text.rindex("@")),
+    ],
+)
+def test_texts_have_the_format_that_is_asked_for(kind: str, read: Callable[[str], object]) -> None:
+    @QUICK
+    @given(text=bodies({"type": "string", "format": kind}))
+    def look(text: str) -> None:
+        read(text)
+        assert kind != "date-time" or text.endswith("+00:00")
+
+    look()
 
 
 def test_bodies_of_a_published_document() -> None:
