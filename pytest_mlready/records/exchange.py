@@ -108,7 +108,7 @@ class Exchange:
         if not self.one_too_many:
             return None
         told = self.header("Retry-After")
-        return float(told) if told is not None and told.isdigit() else LATER_S
+        return float(told) if told is not None and told.isdecimal() else LATER_S
 
     def header(self, name: str) -> str | None:
         """The first value of a response header, whatever its case."""

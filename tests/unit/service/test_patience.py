@@ -26,6 +26,7 @@ def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
         (made(429, headers=LATER), 2.0),
         (made(429, headers=()), exchange.LATER_S),
         (made(429, headers=(("Retry-After", "Fri, 31 Dec 1999 23:59:59 GMT"),)), exchange.LATER_S),
+        (made(429, headers=(("Retry-After", "\u00b2"),)), exchange.LATER_S),
         (made(503, headers=LATER), None),
         (made(500, headers=LATER), None),
         (made(200, headers=LATER), None),
