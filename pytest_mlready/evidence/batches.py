@@ -12,7 +12,7 @@ from pytest_mlready.service.transport import Transport
 
 def largest_taken(context: Context, transport: Transport, sizes: Iterable[int]) -> tuple[int, str | None]:
     """The first of `sizes`, which fall, that is within the declared cap and answered 2xx; or 0 and why none is."""
-    cap, problem = context.settings.contract.max_batch_rows, "the declared cap of rows leaves no batch to ask for"
+    cap, problem = context.max_batch_rows, "the declared cap of rows leaves no batch to ask for"
     for size in sizes:
         if cap is None or size <= cap:
             exchange = ask_batch_of(context, transport, size, batch_body(context, size))

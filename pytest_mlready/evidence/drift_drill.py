@@ -123,7 +123,7 @@ class Service:
 
     def __post_init__(self) -> None:
         """How many rows travel together."""
-        most = self.context.settings.contract.max_batch_rows or ROWS_AT_ONCE
+        most = self.context.max_batch_rows or ROWS_AT_ONCE
         self.at_once = min(ROWS_AT_ONCE, most) if self.context.target.mapping.batch_route is not None else 1
 
     @property

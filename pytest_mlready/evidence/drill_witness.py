@@ -44,7 +44,7 @@ class Witness:
     @property
     def batch_rows(self) -> list[int]:
         """The telling rows again and again, as many as the service takes in one batch."""
-        most = self.context.settings.contract.max_batch_rows or BATCH
+        most = self.context.max_batch_rows or BATCH
         return [self.rows[at % len(self.rows)] for at in range(min(BATCH, most))]
 
     def learn(self, version: str, when: str, transport: Transport) -> GoldenRound:

@@ -64,7 +64,7 @@ def answered(context: Context, labelled: LabelledRows, quality: Quality) -> Labe
     order = list(range(len(labelled.rows)))
     rng.shuffle(order)  # so that the rows that there was time for are a sample of all
     began = time.monotonic()
-    most = context.settings.contract.max_batch_rows
+    most = context.max_batch_rows
     until = began + context.budget_s * (1 - SHARE_FOR_NOISE if quality.noise else 1)
     asked = ask_many(context.target, labelled.rows, order, until, most_at_once=most)
     noisy: Answers = ()

@@ -56,7 +56,7 @@ def gather(context: Context) -> MixedLoad:
     if context.target.mapping.batch_route is None:
         return empty
     with context.target.transport(deadline_s=TIMEOUT_S) as transport:
-        cap = context.settings.contract.max_batch_rows or LARGEST
+        cap = context.max_batch_rows or LARGEST
         size, problem = largest_taken(context, transport, dict.fromkeys((min(cap, LARGEST), *SIZES)))
         if size == 0:
             return replace(empty, problem=problem)

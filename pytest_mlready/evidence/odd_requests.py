@@ -33,7 +33,7 @@ def odd_requests(context: Context, transport: Transport, answered: Sequence[Gene
             case = f"sample row 0 with {name} = {text[:12]!r}… ({len(text)} characters)"
             yield predict(context.target, case, body, transport=transport, keep_alive=True)
     if mapping.batch_route is not None and answered:
-        cap = min(MOST_TOGETHER, context.settings.contract.max_batch_rows or MOST_TOGETHER)
+        cap = min(MOST_TOGETHER, context.max_batch_rows or MOST_TOGETHER)
         rows = [{**context.rows[one.row], **one.edits} for one in answered[:cap]]
         case = f"batch of {len(rows)} generated rows that were answered alone"
         yield predict(context.target, case, mapping.encode_batch(rows), transport=transport, path=mapping.batch_route)
