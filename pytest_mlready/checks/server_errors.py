@@ -60,6 +60,9 @@ def no_server_error(
         )
     if not any(one.exchange.ok for one in corpus.sample[:1]):
         return unknown
+    limited = sum(one.answered.exchange.one_too_many for one in corpus.cases)
+    if any(one.exchange.one_too_many for one in corpus.sample) or (limited and limited == len(corpus.cases)):
+        return inconclusive("the service limits our rate (429): generated rows were hardly asked", measured)
     if not all(one.exchange.ok for one in corpus.sample):
         outcome = corpus.sample[-1].exchange.outcome
         what = f"the sample row was answered before the generated rows, and {outcome} after them"
@@ -70,7 +73,8 @@ def no_server_error(
     if not corpus.cases:
         return inconclusive("no rows could be generated from the samples", measured)
     answered = sum(one.answered.exchange.ok for one in corpus.cases)
-    others = f"; so were {len(corpus.odd)} odd requests" if corpus.odd else ""
+    others = f", {limited} of them for our rate (429)" if limited else ""
+    others += f"; so were {len(corpus.odd)} odd requests" if corpus.odd else ""
     others += f"; none of {len(valid)} requests with valid rows failed" if valid else ""
     return passed(f"{len(corpus.cases)} generated rows: {answered} answered, the others refused{others}", measured)
 

@@ -29,7 +29,7 @@ REAL: tuple[Cell, ...] = (0.0, -1.0, 1e-300, 1e6, -1e6, 1e9, -1e9, 3.4e38)
 """Beyond what a column spans: where half and single precision end, exponentials overflow, logarithms have no value."""
 WHOLE: tuple[Cell, ...] = (0, -1, 2**31, -(2**31) - 1, 2**53 + 1)
 EMOJI = "\U0001f469\u200d\U0001f680"
-TEXT: tuple[Cell, ...] = ("", " ", "é", EMOJI, "\u202e", "a" * 1000, "null", "' OR 1=1 --", "<b>", "%s{0}")
+TEXT: tuple[Cell, ...] = ("", " ", "é", EMOJI, "\u202e", "a" * 1000, "\0", "null", "' OR 1=1 --", "<b>", "%s{0}")
 MOST_SEEN = 4
 """Of a text column's own values."""
 

@@ -125,7 +125,7 @@ class _Singles:
 
 def _batches(context: Context, transport: Transport, until: float) -> tuple[BatchTimes | None, str | None]:
     """Times of the largest size that is taken and not too long, or why there are none."""
-    mapping, cap = context.target.mapping, context.settings.contract.max_batch_rows
+    mapping, cap = context.target.mapping, context.max_batch_rows
     if mapping.batch_route is None:
         return None, None
     chosen: tuple[int, Exchange] | None = None

@@ -77,7 +77,7 @@ def _ladder(value: Cell) -> list[Cell]:
     """Plainer values than this one, the plainest first."""
     if isinstance(value, str):
         return ["", *(value[: 2**power] for power in range(max(0, len(value) - 1).bit_length()))] if value else []
-    if value is None or value == 0 or value - value != 0:
+    if value is None or isinstance(value, bool) or value == 0 or value - value != 0:
         return []
     size, sign = abs(value), -1 if value < 0 else 1
     powers = [10**power for power in range(math.ceil(math.log10(size)))] if size > 1 else []

@@ -58,6 +58,27 @@ def test_a_failure_is_told_by_its_smallest_form(bad: Answered, words: str) -> No
     assert len(found.details) == 1
 
 
+LIMITED = answered(0, status=429)
+
+
+@pytest.mark.parametrize(
+    "corpus",
+    [
+        replace(GREEN, sample=(answered(0), LIMITED)),
+        replace(GREEN, cases=(Generated(0, {"x0": 1e9}, LIMITED),) * 3),
+    ],
+)
+def test_where_our_rate_is_limited_nothing_is_proved(corpus: Corpus) -> None:
+    found = no_server_error(WELL, corpus)
+    assert found.status is Status.INCONCLUSIVE
+    assert "limits our rate" in found.summary
+
+
+def test_what_was_refused_for_our_rate_is_told() -> None:
+    found = no_server_error(WELL, replace(GREEN, cases=(*GREEN.cases, Generated(0, {"x0": 1e9}, LIMITED))))
+    assert "4 generated rows: 2 answered, the others refused, 1 of them for our rate (429)" in found.summary
+
+
 def test_a_service_that_does_not_come_back_fails() -> None:
     found = no_server_error(WELL, replace(GREEN, sample=(answered(0), Answered(exchange(failure="refused"), (0,)))))
     assert found.status is Status.FAIL
