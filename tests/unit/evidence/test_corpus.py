@@ -49,7 +49,9 @@ class Service:
 
 def gathered(service: Service, rows: tuple[Row, ...] = SAMPLES) -> Corpus:
     """What is recorded of it."""
-    target: Any = SimpleNamespace(mapping=JsonMapping(), openapi=None, instance=None, transport=service.transport)
+    target: Any = SimpleNamespace(
+        mapping=JsonMapping(), openapi=None, instance=None, transport=service.transport, patience=None
+    )
     return corpus.gather(Context(target, settings(), rows, seed=7, budget_s=60.0))
 
 
@@ -107,7 +109,9 @@ def test_a_service_that_does_not_come_back_is_left_alone(monkeypatch: pytest.Mon
 def test_memory_is_seen_over_enough_rows_of_one_text() -> None:
     service = Service(lambda features: 200)
     instance = SimpleNamespace(rss_bytes=lambda: 10**8)
-    target: Any = SimpleNamespace(mapping=JsonMapping(), openapi=None, instance=instance, transport=service.transport)
+    target: Any = SimpleNamespace(
+        mapping=JsonMapping(), openapi=None, instance=instance, transport=service.transport, patience=None
+    )
     rows: tuple[Row, ...] = tuple({"text": f"sample {at}"} for at in range(20))
     found = memory_steady(corpus.gather(Context(target, settings(), rows, seed=7, budget_s=60.0)))
     assert found.status is Status.PASS, found.summary
