@@ -129,9 +129,9 @@ def test_a_worker_that_dies_with_a_request_is_a_failure(server: Server, tmp_path
 def test_a_request_on_a_connection_that_is_just_being_closed_is_sent_again_and_counted(
     server: Server, tmp_path: Path
 ) -> None:
-    # Each connection is closed right after its fifth answer, when the next request waits for it already.
-    load = run(replace(plan_of(server("count"), tmp_path, 400, 1), pool=1, warmup_s=0))
-    assert answered(load) + load.classes[0].failures.get("closed", 0) + load.classes[0].failures.get("reset", 0) == 400
+    load = run(replace(plan_of(server("shuts"), tmp_path, 60, 1), warmup_s=0))
+    # On a machine that was busy just then, a close was noticed too late to be nobody's failure.
+    assert answered(load) + load.classes[0].failures.get("closed", 0) == 60
     assert load.generator.resent > 0
 
 

@@ -2,9 +2,10 @@
 
 Modes: `fast`; `stall` (freezes 300 ms every 2 s); `slow` (100 ms each); `lock` (20 ms each, one at a time); `never`
 (no answer); `count` (closes each connection after 5 answers, without saying so); `idle` (closes connections that are
-idle for 50 ms); `dies` (takes each connection's sixth request and closes 30 ms later, like a worker that crashed);
-`errors` (500); `close` (takes each request and closes); `noise` (answers what is no HTTP); `tls` (as
-`fast`, with the certificate localhost.pem, which nobody has signed).
+idle for 50 ms); `shuts` (closes each connection as its sixth request comes, which might have crossed the close); `dies`
+(takes each connection's sixth request and closes 30 ms later, like a worker that crashed); `errors` (500); `close`
+(takes each request and closes); `noise` (answers what is no HTTP); `tls` (as `fast`, with the certificate
+localhost.pem, which nobody has signed).
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ def serve(connection: socket.socket, mode: str, began: float) -> None:
                 length = int(lengths[0].split(b":")[1]) if lengths else 0
                 if len(rest) < length:
                     break
-                if mode == "close":
+                if mode == "close" or (mode == "shuts" and served == 5):
                     return
                 if mode == "dies" and served == 5:
                     time.sleep(DIES_S)
