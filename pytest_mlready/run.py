@@ -10,7 +10,6 @@ import datetime
 import hashlib
 import importlib
 import os
-import threading
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -136,13 +135,14 @@ class Run:
             SettingsError: how to speak to it cannot be found out and is not declared, or is declared wrong.
         """
         from pytest_mlready.evidence.acquaintance import reached
+        from pytest_mlready.evidence.importing import imported_meanwhile
         from pytest_mlready.protocols.detect import DetectError
         from pytest_mlready.service.scrub import redact, scrub
         from pytest_mlready.service.target import StartError
 
         try:
             allow = tuple(self.settings.allow)
-            with _imported_meanwhile(evidence):
+            with imported_meanwhile(evidence):
                 self.target = reached(self.settings, self.settings.service, self.rows, self.directory, allow=allow)
             self._save_mapping(self.target)
         except StartError as error:
@@ -303,21 +303,6 @@ class Run:
                 (self.directory / "service.lost").write_text(f"the service was lost {how}: {reason}", "utf-8")
                 return
             time.sleep(0.1)
-
-
-@contextlib.contextmanager
-def _imported_meanwhile(evidence: Iterable[str]) -> Iterator[None]:
-    def load() -> None:
-        for name in evidence:
-            with contextlib.suppress(ImportError):  # told where it is gathered
-                importlib.import_module(f"pytest_mlready.evidence.{name}")
-
-    thread = threading.Thread(target=load, name="imports")
-    thread.start()
-    try:
-        yield
-    finally:
-        thread.join()
 
 
 def _digest(rows: tuple[Row, ...]) -> str:

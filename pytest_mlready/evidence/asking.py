@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, overload
 
 from pytest_mlready.protocols.json_mapping import Answer, BadAnswer, JsonMapping
@@ -76,10 +76,15 @@ def predict(
         )  # fmt: skip
 
     try:
-        return ask() if target.patience is None else target.patience.patiently(ask)
+        return patiently(target, ask)
     finally:
         if transport is None:
             own.close()
+
+
+def patiently(target: Target, ask: Callable[[], Exchange]) -> Exchange:
+    """The exchange, asked again as patiently as the target is, where it was refused as one too many."""
+    return ask() if target.patience is None else target.patience.patiently(ask)
 
 
 def decoded_one(mapping: JsonMapping, exchange: Exchange, *rows: int) -> Answered:

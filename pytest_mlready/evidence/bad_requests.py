@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from pytest_mlready.evidence.asking import ask_one, asked_of
+from pytest_mlready.evidence.asking import ask_one, asked_of, patiently
 from pytest_mlready.evidence.bad_bodies import bad_bodies, bad_names
 from pytest_mlready.protocols.detect import takes_names
 from pytest_mlready.protocols.request_rows import nullable_columns, optional_columns
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 DEADLINE_S = 5.0
 RECOVERY_S = 5.0
-RATE_LIMITED = 429
 
 
 def made_with(context: Context) -> Mapping[str, Any]:
@@ -34,10 +33,10 @@ def gather(context: Context) -> BadRequests:
     with target.transport(deadline_s=DEADLINE_S) as transport:
         before = ask_one(context, 0, transport=transport, case="a good request before")
         for group, send in _requests(context, transport):
-            exchange = _patiently(send)
+            exchange = patiently(context.target, send)
             probes.append(BadRequest(group, exchange))
             lost = exchange.status is None and not _came_back(context)
-            if lost or exchange.status == RATE_LIMITED:
+            if lost or exchange.one_too_many:
                 stopped = exchange.case
                 break
         after = ask_one(context, 0, transport=transport, case="a good request after")
@@ -91,15 +90,6 @@ def _takes_unknown(context: Context) -> bool:
         return False
     schema = openapi.resolved(openapi.request_schema("POST", context.target.mapping.predict_path))
     return schema.get("additionalProperties", False) is not False
-
-
-def _patiently(send: _Send) -> Exchange:
-    """The answer; where it is "too many requests", that of one more try a second later."""
-    exchange = send()
-    if exchange.status == RATE_LIMITED:
-        time.sleep(1.0)
-        exchange = send()
-    return exchange
 
 
 def _came_back(context: Context) -> bool:

@@ -5,17 +5,17 @@ Its chances are rounded to four digits, as people like to read them. `python -m 
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import numpy as np
 import onnxruntime
-import uvicorn
 from skl2onnx import to_onnx
 from sklearn.datasets import load_digits
 from sklearn.neural_network import MLPClassifier
+
+from tests.zoo.serving import serve
 
 PIXELS = 64
 MOST_BYTES = 2 * 1024 * 1024
@@ -108,11 +108,5 @@ async def _answer(send: Send, status: int, plain: object) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--port", type=int, required=True)
-    uvicorn.run(Application(), host="127.0.0.1", port=parser.parse_args().port, log_level="warning")
-
-
 if __name__ == "__main__":
-    main()
+    serve(Application, __doc__)

@@ -5,13 +5,11 @@ Rows travel as a list of one or more on the one route there is. `python -m tests
 
 from __future__ import annotations
 
-import argparse
 import json
 import math
 from typing import Any
 
 import numpy as np
-import uvicorn
 from sklearn.datasets import load_diabetes
 from sklearn.ensemble import HistGradientBoostingRegressor
 from starlette.applications import Starlette
@@ -19,6 +17,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
+
+from tests.zoo.serving import serve
 
 COLUMNS = ("age", "sex", "bmi", "bp", "s1", "s2", "s3", "s4", "s5", "s6")
 OFTEN_MISSING = ("bp", "s3", "s5")
@@ -93,11 +93,5 @@ def _data() -> tuple[Any, Any]:
     return data.data, data.target
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--port", type=int, required=True)
-    uvicorn.run(application(), host="127.0.0.1", port=parser.parse_args().port, log_level="warning")
-
-
 if __name__ == "__main__":
-    main()
+    serve(application, __doc__)

@@ -7,11 +7,9 @@ It compares columns: what is worst in a row cannot be less than the mean of the 
 
 from __future__ import annotations
 
-import argparse
 from typing import Annotated, Any
 
 import numpy as np
-import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
@@ -20,6 +18,8 @@ from sklearn.datasets import load_breast_cancer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+
+from tests.zoo.serving import serve
 
 VERSION = "linear-1"
 MOST_ROWS = 1000
@@ -101,11 +101,5 @@ def application() -> FastAPI:
     return app
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--port", type=int, required=True)
-    uvicorn.run(application(), host="127.0.0.1", port=parser.parse_args().port, log_level="warning")
-
-
 if __name__ == "__main__":
-    main()
+    serve(application, __doc__)

@@ -6,17 +6,17 @@ The sex is one of two words, the clinic any text: one that training never saw co
 
 from __future__ import annotations
 
-import argparse
 from typing import Annotated, Any, Literal
 
 import numpy as np
-import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 from sklearn.datasets import load_diabetes
 from sklearn.ensemble import GradientBoostingRegressor
+
+from tests.zoo.serving import serve
 
 CLINICS = ("north", "south", "east")
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=-1000, le=10_000)]
@@ -107,11 +107,5 @@ def _coded(patients: list[Patient]) -> Any:
     )
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--port", type=int, required=True)
-    uvicorn.run(application(), host="127.0.0.1", port=parser.parse_args().port, log_level="warning")
-
-
 if __name__ == "__main__":
-    main()
+    serve(application, __doc__)

@@ -6,14 +6,12 @@ number of rows. `python -m tests.zoo.network_starlette --port 8000`
 
 from __future__ import annotations
 
-import argparse
 import json
 import math
 import warnings
 from typing import Any
 
 import numpy as np
-import uvicorn
 from sklearn.datasets import load_diabetes
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPRegressor
@@ -22,6 +20,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
+
+from tests.zoo.serving import serve
 
 COLUMNS = ("age", "sex", "bmi", "bp", "s1", "s2", "s3", "s4", "s5", "s6")
 MOST_ROWS = 1500
@@ -80,11 +80,5 @@ def _scaled(rows: Any) -> Any:
     return np.array(rows, dtype=np.float32) * 20
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--port", type=int, required=True)
-    uvicorn.run(application(), host="127.0.0.1", port=parser.parse_args().port, log_level="warning")
-
-
 if __name__ == "__main__":
-    main()
+    serve(application, __doc__)

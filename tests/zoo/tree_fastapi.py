@@ -5,18 +5,18 @@ A batch is a list of bodies, of which it takes 100 at most. `python -m tests.zoo
 
 from __future__ import annotations
 
-import argparse
 import math
 from typing import Any
 
 import numpy as np
-import uvicorn
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict
 from sklearn.datasets import load_wine
 from sklearn.ensemble import RandomForestClassifier
+
+from tests.zoo.serving import serve
 
 MOST_ROWS = 100
 
@@ -74,11 +74,5 @@ def application() -> FastAPI:
     return app
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--port", type=int, required=True)
-    uvicorn.run(application(), host="127.0.0.1", port=parser.parse_args().port, log_level="warning")
-
-
 if __name__ == "__main__":
-    main()
+    serve(application, __doc__)

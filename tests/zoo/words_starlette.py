@@ -6,12 +6,10 @@ describe. `python -m tests.zoo.words_starlette --port 8000`
 
 from __future__ import annotations
 
-import argparse
 import json
 import re
 from typing import Any
 
-import uvicorn
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
@@ -21,6 +19,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
+
+from tests.zoo.serving import serve
 
 DESCRIBED = {"breast cancer": load_breast_cancer, "diabetes": load_diabetes, "wine": load_wine}
 LONGEST = 20_000
@@ -85,11 +85,5 @@ def _sentences() -> list[tuple[str, str]]:
     return list(found.items())
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--port", type=int, required=True)
-    uvicorn.run(application(), host="127.0.0.1", port=parser.parse_args().port, log_level="warning")
-
-
 if __name__ == "__main__":
-    main()
+    serve(application, __doc__)

@@ -15,6 +15,7 @@ from pytest_mlready.checks.scaling import time_scales_linearly
 from pytest_mlready.evidence import scaling
 from pytest_mlready.evidence.context import Context
 from pytest_mlready.evidence.extreme_rows import declared_bounds, in_groups, ordinary_row, singly, together
+from pytest_mlready.evidence.timed_rounds import ODD
 from pytest_mlready.finding import Status
 from pytest_mlready.protocols.json_mapping import JsonMapping
 from pytest_mlready.protocols.openapi import OpenAPI
@@ -75,7 +76,8 @@ def test_the_largest_size_that_is_taken(stub: Stub, contract: dict[str, int], si
     assert batch is not None
     assert batch.size == size
     assert len(batch.whole) == len(batch.three) >= 3
-    assert batch.exchange.request_body == b""
+    odd = min(batch.whole) > ODD * min(batch.three)  # on a busy machine it may seem so
+    assert bool(batch.exchange.request_body) == odd
 
 
 @pytest.mark.parametrize(
