@@ -71,15 +71,15 @@ def batch_order_and_size(batch_sizes: BatchSizes) -> Finding:
     if not alone:
         return inconclusive("no row of the pool was answered twice alike alone: see fuzz.deterministic")
     taken = [batch for batch in batch_sizes.batches if not batch.exchange.one_too_many]
-    for batch in taken:
-        problem = _whole(batch)
-        if problem is not None:
-            return failed(
-                f"batch: {problem}",
-                details=(batch.exchange.case,),
-                replay=replays.curl(batch.exchange),
-                script=replays.once(batch.exchange, "well_formed", rows=len(batch.rows)),
-            )
+    cut = [(batch, problem) for batch in taken if (problem := _whole(batch)) is not None]
+    if cut:
+        batch, problem = min(cut, key=lambda one: max(one[0].rows))  # samples come first in the pool
+        return failed(
+            f"batch: {problem}",
+            details=(batch.exchange.case,),
+            replay=replays.curl(batch.exchange),
+            script=replays.once(batch.exchange, "well_formed", rows=len(batch.rows)),
+        )
     wrong: list[tuple[Answered, int, str]] = []
     compared = 0
     for batch in taken:

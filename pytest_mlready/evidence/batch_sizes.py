@@ -58,7 +58,7 @@ def gather(context: Context) -> BatchSizes:
             if batch.exchange.failure == OVERSIZE and batches:
                 break
             batches.append(batch)
-            if not shown and _differs(before, batch):
+            if not shown and (_cut(batch) or _differs(before, batch)):
                 shown = True
                 batches.append(_together(context, transport, rows, [at % samples for at in drawn]))
         after = _singly(context, transport, rows[: min(AGAIN, len(before))], until + context.budget_s / 4)
@@ -78,11 +78,14 @@ def _samples(context: Context) -> int:
     return min(POOL // 2, len(context.rows))
 
 
+def _cut(batch: Answered) -> bool:
+    """Whether a batch has no answer, or one of another length."""
+    return not batch.exchange.one_too_many and len(batch.predictions) != len(batch.rows)
+
+
 def _differs(singles: Sequence[Answered], batch: Answered) -> bool:
     """Whether a row of the batch is answered otherwise than alone."""
-    if len(batch.predictions) != len(batch.rows):
-        return False
-    pairs = [(singles[row].only, one) for row, one in zip(batch.rows, batch.predictions, strict=True)]
+    pairs = [(singles[row].only, one) for row, one in zip(batch.rows, batch.predictions, strict=False)]
     return any(alone is not None and difference(alone, one) is not None for alone, one in pairs)
 
 

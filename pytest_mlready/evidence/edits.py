@@ -24,6 +24,8 @@ OUTSIDE = 10
 DECLARED_ROWS = 3
 """Rows in which a declared column is edited, by every step; other columns are edited once, in one row."""
 
+Told = tuple[tuple[Answered, ...], tuple[Prediction, ...]]
+
 
 def made_with(context: Context) -> Mapping[str, Any]:
     """Whom is asked, and the declared relations, which decide what is edited."""
@@ -116,18 +118,37 @@ def outside(rows: Sequence[Row]) -> list[tuple[int, dict[str, float]]]:
     return found
 
 
-def _beyond(context: Context, transport: Transport) -> tuple[tuple[Answered, ...], tuple[Prediction, ...]]:
-    """What the service answers outside of the samples, and the reference; nothing if that has no answer there."""
+def _beyond(context: Context, transport: Transport) -> Told:
+    """What the service answers outside of the samples, and the reference; nothing if that has no answer there.
+
+    The first row that they disagree about is asked again with each of its values alone, and those come first then:
+    one wrong value is easier to see.
+    """
     asked = outside(context.rows)
+    together, expected = _told(context, transport, asked)
+    pairs = zip(asked, together, expected, strict=False)
+    at, values = next((edit for edit, one, told in pairs if _disagree(context, one, told)), (0, {}))
+    alone = [(at, {name: value}) for name, value in values.items()] if len(values) > 1 else []
+    singly, expected_singly = _told(context, transport, alone)
+    return (*singly, *together), (*expected_singly, *expected)
+
+
+def _disagree(context: Context, answered: Answered, expected: Prediction) -> bool:
+    tolerance = (context.settings.relations or Relations()).tolerance
+    return answered.only is not None and difference(expected, answered.only, tolerance) is not None
+
+
+def _told(context: Context, transport: Transport, edits: Sequence[tuple[int, dict[str, float]]]) -> Told:
+    """What the service and the reference say of sample rows with these values; nothing if the latter has no answer."""
     relations = context.settings.relations or Relations()
-    rows = [{**context.rows[at], **values} for at, values in asked]
+    rows = [{**context.rows[at], **values} for at, values in edits]
     try:
         expected = expected_of(relations.reference, context.settings.directory, rows)
     except GatherError:
         return (), ()
     mapping = context.target.mapping
     answered = []
-    for (at, values), row in zip(asked, rows, strict=True):
+    for (at, values), row in zip(edits, rows, strict=True):
         named = ", ".join(f"{name} = {value!r}" for name, value in values.items())
         body = mapping.encode_row(row)
         exchange = predict(context.target, f"sample row {at} with {named}", body, transport=transport, keep_alive=True)

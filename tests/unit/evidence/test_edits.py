@@ -10,9 +10,11 @@ import msgspec
 import numpy as np
 import pytest
 
+from pytest_mlready.checks.sensitivity import declared_relations
 from pytest_mlready.evidence import edits, reference
 from pytest_mlready.evidence.edits import ladder, outside, places
 from pytest_mlready.evidence.store import GatherError
+from pytest_mlready.finding import Status
 from pytest_mlready.records import Edit, Edits, Prediction, Row
 from tests.plugin.stub_service import Stub
 from tests.unit.evidence.test_rudeness import serving
@@ -123,3 +125,30 @@ def test_a_declared_column_that_is_flat_in_many_rows_is_edited_in_more_until_it_
     with serving(Flat()) as context:
         record = edits.gather(replace(context, settings=active, budget_s=5.0))
     assert {one.row for one in record.edits if one.column == "x1"} == {one.rows[0] for one in record.originals}
+
+
+@dataclass
+class Capped(Stub):
+    """Takes one feature as eight at most; the training did not."""
+
+    def answer(self, method: str, path: str, body: bytes) -> tuple[int, object]:
+        if method != "POST":
+            return super().answer(method, path, body)
+        row = json.loads(body)["features"]
+        return 200, {"prediction": row[0] + min(row[11], 8.0)}
+
+
+def test_what_a_reference_says_otherwise_outside_of_the_samples_is_shown_by_one_value(tmp_path: Path) -> None:
+    (tmp_path / "trained_uncapped.py").write_text("def answer(rows): return [row['x0'] + row['x11'] for row in rows]\n")
+    told = replace(settings(relations={"reference": "trained_uncapped:answer"}), directory=str(tmp_path))
+    with serving(Capped()) as context:
+        rows = tuple({f"x{at}": float((row + at) % 7) for at in range(25)} for row in range(20))
+        record = edits.gather(replace(context, rows=rows, settings=told, budget_s=5.0))
+    assert len(edits.outside(rows)[0][1]) == 3
+    found = declared_relations(record, told)
+    assert found.status is Status.FAIL
+    assert "x11 = " in found.summary
+    assert found.script is not None
+    [request] = found.script.requests
+    shown = json.loads(request.body)["features"]
+    assert min(sum(a != b for a, b in zip(shown, row.values(), strict=True)) for row in rows) == 1
