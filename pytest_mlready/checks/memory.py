@@ -8,7 +8,7 @@ from itertools import pairwise
 from pytest_mlready.catalogue import check
 from pytest_mlready.checks import replays
 from pytest_mlready.finding import Finding, Measurement, Status, failed, inconclusive, passed
-from pytest_mlready.records import Corpus
+from pytest_mlready.records import Corpus, Generated
 from pytest_mlready.records.corpus import MEMORY_EVERY
 from pytest_mlready.replay import Expect, Replay
 
@@ -21,6 +21,9 @@ LEAST_GROWTH = 8 * 1024 * 1024
 FEWEST_WINDOWS = 3
 FEWEST_ANSWERS = 3
 """A stretch with fewer answers, or refusals, says nothing of what each leaves."""
+
+KINDS = {"answers": 200, "refusals": 400}
+"""What may leave something behind, by the hundred of its status."""
 
 
 @check(
@@ -37,7 +40,7 @@ def memory_steady(corpus: Corpus) -> Finding:
     """
     if not corpus.memory:
         return Finding(Status.NOT_APPLICABLE, "the service was not started by the run, which cannot see its memory")
-    views = {"answers": list(_windows(corpus, 200)), "refusals": list(_windows(corpus, 400))}
+    views = {name: list(_windows(corpus, status)) for name, status in KINDS.items()}
     seen = {name: windows for name, windows in views.items() if len(windows) >= FEWEST_WINDOWS}
     if not seen:
         asked = len(corpus.cases)
@@ -50,7 +53,7 @@ def memory_steady(corpus: Corpus) -> Finding:
         if min(grown) > MOST_BYTES and whole > LEAST_GROWTH:
             what = f"memory grew by {whole >> 20} MiB over {count} {name}, without a pause"
             what = f"scaling: {what}: {min(grown) / 1024:.0f} to {max(grown) / 1024:.0f} KiB each"
-            return failed(what, measured, script=_again(corpus))
+            return failed(what, measured, script=_again(corpus, KINDS[name]))
         told.append((f"{max(0, whole) / count / 1024:.1f} KiB each over {count} {name}", measured))
     blind = f"a leak below {MOST_BYTES >> 10} KiB each would not have been seen"
     return passed(f"memory grew by {' and '.join(what for what, _ in told)}; {blind}", told[0][1])
@@ -60,14 +63,18 @@ def _windows(corpus: Corpus, status: int) -> Iterator[tuple[int, int]]:
     """Growth in bytes and answers with a status of this hundred, for each stretch of rows that had some."""
     for at, (before, after) in enumerate(pairwise(corpus.memory)):
         asked = corpus.cases[at * MEMORY_EVERY : (at + 1) * MEMORY_EVERY]
-        count = sum((one.answered.exchange.status or 0) // 100 * 100 == status for one in asked)
+        count = sum(_of_kind(one, status) for one in asked)
         if count >= FEWEST_ANSWERS:
             yield after - before, count
 
 
-def _again(corpus: Corpus) -> Replay:
-    """Rows that were answered or refused, round after round, with a look at the memory after each."""
-    answered = [one.answered.exchange for one in corpus.cases if one.answered.exchange.status is not None]
-    requests = tuple(map(replays.request_of, answered[:MEMORY_EVERY]))
+def _of_kind(one: Generated, status: int) -> bool:
+    return (one.answered.exchange.status or 0) // 100 * 100 == status
+
+
+def _again(corpus: Corpus, status: int) -> Replay:
+    """Rows of a kind, those with the fewest edits, round after round, with a look at the memory after each."""
+    alike = sorted((one for one in corpus.cases if _of_kind(one, status)), key=lambda one: len(one.edits))
+    requests = tuple(replays.request_of(one.answered.exchange) for one in alike[:MEMORY_EVERY])
     told = {"limit": MOST_BYTES, "least": LEAST_GROWTH}
     return Replay(requests, (Expect("steady", tuple(range(len(requests))), told),), rounds=ROUNDS)

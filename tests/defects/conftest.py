@@ -14,7 +14,9 @@ from tests.defects.planting import defects
 
 Ask = Callable[[str], Judged]
 ATTEMPTS = 3
-LOAD = frozenset({"steady_load", "paired_load", "saturation", "soak", "batch_throughput", "mixed_load", "capacity"})
+TIMED = frozenset(
+    {"steady_load", "paired_load", "saturation", "soak", "batch_throughput", "mixed_load", "capacity", "scaling"}
+)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -22,7 +24,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Runs are independent of each other, but for those whose measurements would notice another one."""
     for item in items:
         judged = "judged" in getattr(item, "fixturenames", ())
-        if judged and measures_load(item.callspec.params["name"]):  # type: ignore[attr-defined]
+        if judged and is_timed(item.callspec.params["name"]):  # type: ignore[attr-defined]
             item.add_marker(pytest.mark.alone)
 
 
@@ -43,8 +45,8 @@ def run(name: str, directory: Path) -> Judged:
     return judged
 
 
-def measures_load(name: str) -> bool:
+def is_timed(name: str) -> bool:
     """Whether a second run at the same time would be seen in what the first one measures."""
     if name == HEALTHY:
         return False
-    return any(one.name in LOAD for one in checks()[defects()[name].check].evidence)
+    return any(one.name in TIMED for one in checks()[defects()[name].check].evidence)

@@ -39,6 +39,8 @@ def test_growth_belongs_to_answers_where_only_they_leave_something() -> None:
     found = memory_steady(Corpus((), cases, memory=tuple(one * MIB for one in (100, 103, 106, 109, 109))))
     assert found.status is Status.FAIL
     assert "9 MiB over 15 answers" in found.summary
+    assert found.script is not None
+    assert len(found.script.requests) == 15
 
 
 def test_what_refusals_leave_is_seen_as_well() -> None:
