@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import cache, partial
+from itertools import product
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -50,8 +51,8 @@ from tests.unit.profiling import edge_cases
 SEED = 20261121
 FULL, QUICK = 3000, 10
 FALSE_FAIL, FALSE_FAIL_UPPER, FOUND, PASSED = 0.01, 0.015, 0.99, 0.95
-SIZES = ((200, 200), (200, LARGE), (2000, 2000), (2000, LARGE), (LARGE, LARGE))
-CLEAN = [(columns, rows, reference) for columns in (30, 100) for rows, reference in SIZES]
+SIZES = {200: (200,), 2000: (2000,), LARGE: (200, 2000, LARGE)}
+"""Rows of the reference, and of what is compared with it."""
 COMPARED = 200
 """Runs in which other rules are asked, too."""
 Outcome = Counter[str]
@@ -90,27 +91,39 @@ def main() -> int:
 
 def clean(options: argparse.Namespace, pool: ProcessPoolExecutor) -> Iterator[Row]:
     """Nothing drifted."""
-    for m, n, r in CLEAN:
-        if options.quick and (m, max(n, r)) != (30, 2000):
+    for m, (r, sizes) in product((30, 100), SIZES.items()):
+        if options.quick and (m, r) != (30, 2000):
             continue
-        found = _all(pool, partial(_clean, m, n, r), options.runs)
-        cell = f"{m} columns, {n} rows, reference {r}"
-        yield _at_most("clean", cell, "fail", options.runs, found["fail"], FALSE_FAIL, FALSE_FAIL_UPPER, options.quick)
-        for peer in PEERS:
-            yield _row("clean", cell, f"{peer}, any column", found["peers"], found[peer])
-        yield from _evidently(options, "clean", cell, partial(_pair, m, n, r), None)
+        found = _all(pool, partial(_clean, m, r), options.runs)
+        for n in sizes:
+            cell, fails = f"{m} columns, {n} rows, reference {r}", found[f"{n} fail"]
+            yield _at_most("clean", cell, "fail", options.runs, fails, FALSE_FAIL, FALSE_FAIL_UPPER, options.quick)
+            for peer in PEERS:
+                yield _row("clean", cell, f"{peer}, any column", found["peers"], found[f"{n} {peer}"])
+            yield from _evidently(options, "clean", cell, partial(_pair, m, n, r), None)
 
 
 def _pair(m: int, n: int, r: int, run: int) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-    rng = np.random.default_rng([SEED, m, n, r, run])
-    return table(rng, r, m), table(rng, n, m)
+    return _before(m, r, run), _after(m, n, r, run)
 
 
-def _clean(m: int, n: int, r: int, run: int) -> Outcome:
-    before, after = _pair(m, n, r, run)
-    found = Outcome([panel_of(profile_of(before), after).verdict])
-    if run < COMPARED:
-        found.update(["peers", *(peer for peer, columns in peers_alarms(before, after).items() if columns)])
+def _before(m: int, r: int, run: int) -> dict[str, np.ndarray]:
+    return table(np.random.default_rng([SEED, m, r, run]), r, m)
+
+
+def _after(m: int, n: int, r: int, run: int) -> dict[str, np.ndarray]:
+    return table(np.random.default_rng([SEED, m, n, r, run]), n, m)
+
+
+def _clean(m: int, r: int, run: int) -> Outcome:
+    """Tables of all sizes against one reference, and one profile of it."""
+    before = _before(m, r, run)
+    profile, found = profile_of(before), Outcome(["peers"] if run < COMPARED else [])
+    for n in SIZES[r]:
+        after = _after(m, n, r, run)
+        found.update([f"{n} {panel_of(profile, after).verdict}"])
+        if run < COMPARED:
+            found.update(f"{n} {peer}" for peer, columns in peers_alarms(before, after).items() if columns)
     return found
 
 
