@@ -73,7 +73,7 @@ def batch_order_and_size(batch_sizes: BatchSizes) -> Finding:
     taken = [batch for batch in batch_sizes.batches if not batch.exchange.one_too_many]
     cut = [(batch, problem) for batch in taken if (problem := _whole(batch)) is not None]
     if cut:
-        batch, problem = min(cut, key=lambda one: max(one[0].rows))  # samples come first in the pool
+        batch, problem = min(cut, key=lambda one: max(one[0].rows))  # what people know comes first in the pool
         return failed(
             f"batch: {problem}",
             details=(batch.exchange.case,),
@@ -90,7 +90,7 @@ def batch_order_and_size(batch_sizes: BatchSizes) -> Finding:
     measured = Measurement(len(wrong), "1", n=compared, limit=0)
     sizes = ", ".join(str(len(one.rows)) for one in taken)
     if wrong:
-        batch, at, what = min(wrong, key=lambda one: one[0].rows[one[1]])  # samples come first in the pool
+        batch, at, what = min(wrong, key=lambda one: (max(one[0].rows), one[0].rows[one[1]]))  # as above
         places = [str(place) for one, place, _ in wrong if one is batch]
         shown = ", ".join(places[:MOST_PLACES]) + (" …" if len(places) > MOST_PLACES else "")
         return failed(

@@ -12,6 +12,7 @@ from pytest_mlready.evidence.asking import ask_batch, ask_one, decoded_batch, de
 from pytest_mlready.evidence.batch_sizes import TOO_LARGE
 from pytest_mlready.evidence.context import Context
 from pytest_mlready.evidence.mixed_rows import crossed_rows, mixed_rows, outliers, spread, twins
+from pytest_mlready.evidence.smallest_batch import differing, smallest_batch
 from pytest_mlready.measure.agreement import difference
 from pytest_mlready.protocols.openapi import OpenAPI
 from pytest_mlready.protocols.schemas import schema_errors
@@ -125,7 +126,10 @@ def _too_large(context: Context, batch: Answered) -> bool:
 def _mixed(
     context: Context, transport: Transport, rng: random.Random, until: float, taken: int
 ) -> tuple[tuple[Answered, ...], tuple[Answered, ...], Answered | None]:
-    """Mixes asked singly, while there is time, then together, then singly again; so many are `taken` together."""
+    """Mixes asked singly, while there is time, then together, then singly again; so many are `taken` together.
+
+    Where that shows a fault, the batch is the smallest that shows it.
+    """
     mapping = context.target.mapping
     crossed = crossed_rows(context.rows, spread(len(context.rows), SINGLES), CROSSED)
     mixed = mixed_rows(context.rows, MIXED - len(crossed), rng)
@@ -153,7 +157,10 @@ def _mixed(
         if len(together) <= taken or not _too_large(context, batch):
             break
         together = together[:taken]
-    return first, asked("mixed row {} again"), batch
+    again = asked("mixed row {} again")
+    wrong = differing([first[at] for at in together], batch) if batch is not None else []
+    shown = smallest_batch(context, transport, [rows[together[at]] for at in wrong], len(first)) if wrong else None
+    return (first, again, batch) if shown is None else ((*first, shown[0]), again, shown[1])
 
 
 def _echoes(

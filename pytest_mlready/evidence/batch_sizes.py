@@ -9,7 +9,7 @@ from typing import Any
 from pytest_mlready.evidence.asking import asked_of, decoded_batch, decoded_one, predict
 from pytest_mlready.evidence.context import Context
 from pytest_mlready.evidence.mixed_rows import mixed_rows, outliers, twins
-from pytest_mlready.measure.agreement import difference
+from pytest_mlready.evidence.smallest_batch import differing
 from pytest_mlready.records import Answered, BatchSizes, Row
 from pytest_mlready.service.transport import Transport
 
@@ -33,7 +33,8 @@ def made_with(context: Context) -> Mapping[str, Any]:
 def gather(context: Context) -> BatchSizes:
     """Ask the pool singly, then batches from small to large until one is refused or time is up, then some singly again.
 
-    The first batch that is answered otherwise is asked again with sample rows only, which people know.
+    The first batch that is answered otherwise is asked again with rows that people know: samples, and outliers that got
+    another answer, one value apart from a sample.
     """
     rng = context.rng("batch sizes")
     rows = _pool(context)
@@ -58,19 +59,21 @@ def gather(context: Context) -> BatchSizes:
             if batch.exchange.failure == OVERSIZE and batches:
                 break
             batches.append(batch)
-            if not shown and (_cut(batch) or _differs(before, batch)):
+            wrong = {drawn[place] for place in differing([before[at] for at in drawn], batch)}
+            if not shown and (wrong or _cut(batch)):
                 shown = True
-                batches.append(_together(context, transport, rows, [at % samples for at in drawn]))
+                known_well = [at if at in wrong and at < samples + OUTLIERS else at % samples for at in drawn]
+                batches.append(_together(context, transport, rows, known_well))
         after = _singly(context, transport, rows[: min(AGAIN, len(before))], until + context.budget_s / 4)
     return BatchSizes((*before, *after), tuple(batches), cap, refused_at)
 
 
 def _pool(context: Context) -> list[Row]:
-    """Distinct rows whose answers differ as far as the samples allow: samples and mixes of them."""
+    """Distinct rows whose answers differ as far as the samples allow: samples, outliers, and mixes of samples."""
     rng = context.rng("pool of rows")
     samples = rng.sample(context.rows, _samples(context))
     mixed = mixed_rows(context.rows, POOL - len(samples), rng)
-    return [*samples, *mixed, *twins(mixed[:TWINS]), *outliers(context.rows, OUTLIERS, rng)]
+    return [*samples, *outliers(context.rows, OUTLIERS, rng), *mixed, *twins(mixed[:TWINS])]
 
 
 def _samples(context: Context) -> int:
@@ -81,12 +84,6 @@ def _samples(context: Context) -> int:
 def _cut(batch: Answered) -> bool:
     """Whether a batch has no answer, or one of another length."""
     return not batch.exchange.one_too_many and len(batch.predictions) != len(batch.rows)
-
-
-def _differs(singles: Sequence[Answered], batch: Answered) -> bool:
-    """Whether a row of the batch is answered otherwise than alone."""
-    pairs = [(singles[row].only, one) for row, one in zip(batch.rows, batch.predictions, strict=False)]
-    return any(alone is not None and difference(alone, one) is not None for alone, one in pairs)
 
 
 def _singly(context: Context, transport: Transport, rows: Sequence[Row], until: float) -> list[Answered]:

@@ -152,7 +152,8 @@ class Answers:
     `singles` one request a row, first to last; `repeats` the same rows again, spread over the gather and over fresh
     connections; `batches` the rows together, in several orders and with duplicates (empty: no batch route).
     `mixed` are valid rows made from the samples by seeded mixes, where answers vary most: their `rows` are positions
-    in `mixed`; they are asked again in `mixed_again` and stand together in `mixed_batch`, in that order.
+    in `mixed`; they are asked again in `mixed_again` and stand together in `mixed_batch`, in that order. Where a batch
+    was answered otherwise than its rows, that is one of a single row, which `mixed` then ends with.
     `schema_problems` say how answers with a 2xx status break the schema that the service documents, one sentence each;
     `schemas` are those schemas, by path.
     `request_ids_sent` were given by us in the X-Request-ID header, in the order of `echoes`; `logged_ids` are those
