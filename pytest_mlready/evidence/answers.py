@@ -13,7 +13,7 @@ from pytest_mlready.evidence.batch_sizes import TOO_LARGE
 from pytest_mlready.evidence.context import Context
 from pytest_mlready.evidence.mixed_rows import crossed_rows, mixed_rows, outliers, spread, twins
 from pytest_mlready.evidence.smallest_batch import differing, smallest_batch
-from pytest_mlready.measure.agreement import difference
+from pytest_mlready.measure.agreement import difference, span_of
 from pytest_mlready.protocols.openapi import OpenAPI
 from pytest_mlready.protocols.schemas import schema_errors
 from pytest_mlready.records import Answered, Answers, Exchange, NotStrictJSON
@@ -158,8 +158,10 @@ def _mixed(
             break
         together = together[:taken]
     again = asked("mixed row {} again")
-    wrong = differing([first[at] for at in together], batch) if batch is not None else []
-    shown = smallest_batch(context, transport, [rows[together[at]] for at in wrong], len(first)) if wrong else None
+    span = span_of(one.only for one in first if one.only)
+    wrong = differing([first[at] for at in together], batch, span) if batch is not None else []
+    others = [rows[together[at]] for at in wrong]
+    shown = smallest_batch(context, transport, others, len(first), span) if others else None
     return (first, again, batch) if shown is None else ((*first, shown[0]), again, shown[1])
 
 

@@ -10,6 +10,7 @@ from pytest_mlready.evidence.asking import asked_of, decoded_batch, decoded_one,
 from pytest_mlready.evidence.context import Context
 from pytest_mlready.evidence.mixed_rows import mixed_rows, outliers, twins
 from pytest_mlready.evidence.smallest_batch import differing
+from pytest_mlready.measure.agreement import span_of
 from pytest_mlready.records import Answered, BatchSizes, Row
 from pytest_mlready.service.transport import Transport
 
@@ -44,6 +45,7 @@ def gather(context: Context) -> BatchSizes:
     with context.target.transport() as transport:
         until = time.monotonic() + context.budget_s
         before = _singly(context, transport, rows, until)
+        span = span_of(one.only for one in before if one.only)
         # A mix of two valid rows may be none: a service that compares columns refuses it, and any batch that holds it.
         known = [at for at, one in enumerate(before) if one.exchange.ok] or list(range(len(before)))
         route, shown, samples = context.target.mapping.batch_route, False, min(len(before), _samples(context))
@@ -59,7 +61,7 @@ def gather(context: Context) -> BatchSizes:
             if batch.exchange.failure == OVERSIZE and batches:
                 break
             batches.append(batch)
-            wrong = {drawn[place] for place in differing([before[at] for at in drawn], batch)}
+            wrong = {drawn[place] for place in differing([before[at] for at in drawn], batch, span)}
             if not shown and (wrong or _cut(batch)):
                 shown = True
                 known_well = [at if at in wrong and at < samples + OUTLIERS else at % samples for at in drawn]
