@@ -129,7 +129,7 @@ def _clean(m: int, r: int, run: int) -> Outcome:
 
 def blocks(options: argparse.Namespace, pool: ProcessPoolExecutor) -> Iterator[Row]:
     """Nothing drifted, but rows resemble each other within blocks."""
-    runs = max(QUICK, options.runs // 3)
+    runs = options.runs
     for together, alike in ((5, 0.2), (10, 0.5), (20, 1.0), (20, None)):
         cell = f"30 columns, 2000 rows in {together}s, correlated {alike}"
         cell = cell if alike is not None else "two flags in .5% of 20s each, 2000 rows a side"
