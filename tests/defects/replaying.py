@@ -9,6 +9,7 @@ import json
 import multiprocessing
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -32,7 +33,7 @@ from pytest_mlready.service.launch import free_port
 from pytest_mlready.settings import parse
 from reference_service.__main__ import settings_of
 from reference_service.server import APPLICATION, serve
-from tests.defects.judging import ROOT, checklist_of
+from tests.defects.judging import ROOT, checklist_of, environment
 from tests.defects.planting import Defect
 from tests.defects.serving import serve_defect
 
@@ -82,17 +83,46 @@ def play(script: Path, url: str) -> Played:
 
 @contextlib.contextmanager
 def served(defect: Defect | None, directory: Path) -> Iterator[str]:
-    """The URL of a fresh service, with the defect or without one, in a process forked from this one: it starts fast."""
+    """The URL of a fresh service, with the defect or without one, in a process forked from this one: it starts fast.
+
+    One with several workers, which import what they need anew, has an interpreter of its own.
+    """
     directory.mkdir(parents=True, exist_ok=True)
     port = free_port()
     arguments = ["--models", str(ROOT / "models"), "--port", str(port), "--state", str(directory)]
-    process = FORK.Process(target=_serve, args=(defect, [*arguments, "--drain-seconds", "0.1"], directory))
+    arguments += ["--drain-seconds", "0.1"]
+    if defect is not None and "--workers" in defect.arguments:
+        service = _launched(defect, arguments, directory)
+    else:
+        service = _forked(defect, arguments, directory)
+    with service:
+        yield _ready(f"http://127.0.0.1:{port}")
+
+
+@contextlib.contextmanager
+def _forked(defect: Defect | None, arguments: list[str], directory: Path) -> Iterator[None]:
+    process = FORK.Process(target=_serve, args=(defect, arguments, directory))
     process.start()
     try:
-        yield _ready(f"http://127.0.0.1:{port}")
+        yield
     finally:
         process.kill()  # a wedged one would take its time, and there is nothing to save
         process.join()
+
+
+@contextlib.contextmanager
+def _launched(defect: Defect, arguments: list[str], directory: Path) -> Iterator[None]:
+    command = [sys.executable, "-m", "tests.defects", "serve", defect.name, *arguments]
+    with (
+        (directory / "service.log").open("wb") as log,
+        subprocess.Popen(
+            command, cwd=ROOT, stdout=log, stderr=log, env=environment(), start_new_session=True
+        ) as process,
+    ):
+        try:
+            yield
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 def _serve(defect: Defect | None, arguments: list[str], directory: Path) -> None:
