@@ -216,7 +216,7 @@ TROUBLES = (
     Trouble(
         f"on one core with {NEIGHBOURS} busy processes",
         "fast",
-        2000,
+        4000,
         4,
         late,
         around=neighbours,

@@ -28,19 +28,20 @@ def starved(run: LoadRun, limit_s: float) -> str | None:
 def unsent(run: LoadRun, limit_s: float) -> str | None:
     """Why not even a pass can be concluded: dropped requests, or a rate that was not reached by the schedule's end.
 
-    What finds no socket while answers are slow would have been slow itself.
+    What finds no socket while answers are slow would have been slow itself, unless we have too few of them.
     """
     offered = sum(one.offered for one in run.classes)
     sent = sum(one.sent for one in run.classes)
     dropped = sum(one.dropped for one in run.classes)
     if offered == 0:
         return "nothing was offered"
+    few = too_few_connections(run, limit_s)
     if dropped or sent < ACHIEVED * offered:
-        return too_few_connections(run, limit_s) or f"{offered - sent} of {offered} requests were never sent"
+        return few or f"{offered - sent} of {offered} requests were never sent"
     behind = np.asarray(run.series.get("sent_s", 0.0)) > run.duration_s + limit_s
-    own = behind & ~np.asarray(run.series.get("queued", False))
+    own = behind if few is not None else behind & ~np.asarray(run.series.get("queued", False))
     if np.sum(own) > (1 - ACHIEVED) * own.size:
-        return f"{np.sum(own)} of {own.size} requests were not sent before the schedule's end"
+        return few or f"{np.sum(own)} of {own.size} requests were not sent before the schedule's end"
     return None
 
 
@@ -53,10 +54,14 @@ def strained(run: LoadRun, limit_s: float) -> str | None:
         return f"half of its requests were sent more than {generator.lateness_p50_s * 1000:.1f} ms late"
     if generator.lateness_p99_s > max(10 * SMALLEST_S, 0.2 * limit_s):
         return f"1% of its requests were sent more than {generator.lateness_p99_s * 1000:.0f} ms late"
+    return overworked(run)
+
+
+def overworked(run: LoadRun) -> str | None:
+    """That the generator had no time left: it then reads answers late, too, which were there long before."""
+    generator = run.generator
     busy = generator.cpu_s / generator.processes / max(generator.wall_s, 1e-9)
-    if busy > BUSY:
-        return f"it used {busy:.0%} of a core itself"
-    return None
+    return f"it used {busy:.0%} of a core itself" if busy > BUSY else None
 
 
 def too_few_connections(run: LoadRun, limit_s: float, rate: float | None = None) -> str | None:

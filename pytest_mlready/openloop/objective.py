@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pytest_mlready.measure.generator import punctual, starved, too_few_connections
+from pytest_mlready.measure.generator import overworked, punctual, starved, too_few_connections
 from pytest_mlready.measure.proportions import RateVerdict, Word, judge_rate
 from pytest_mlready.measure.slo import SloVerdict, judge_share
 from pytest_mlready.openloop.plan import Plan, ramp
@@ -42,7 +42,7 @@ def judged(run: LoadRun, plan: Plan, objective: Objective, alpha: float = ALPHA)
     """Judge `run` of `plan`. The generator is judged first: what it did not send says nothing about the service.
 
     What it sent late, or kept waiting for one of its own connections though the service held fewer than it may, fails
-    only by the time from the actual sending.
+    only by the time from the actual sending, and not where it had no time to read the answers.
     """
     few = too_few_connections(run, objective.p99_s, _highest_rate(run, plan))
     trouble = starved(run, objective.p99_s) or few
@@ -54,7 +54,8 @@ def judged(run: LoadRun, plan: Plan, objective: Objective, alpha: float = ALPHA)
     latency = _latency(run, objective, "response_s", alpha)
     word = latency.verdict
     late = few is not None or not punctual(run, objective.p99_s)
-    if word == "fail" and late and _latency(run, objective, "service_s", alpha).verdict != "fail":
+    fast = late and _latency(run, objective, "service_s", alpha).verdict != "fail"
+    if word == "fail" and (fast or overworked(run) is not None):
         word = "inconclusive"
     words = (word, errors.verdict)
     worst: Word = "fail" if "fail" in words else "inconclusive" if "inconclusive" in words else "pass"

@@ -126,6 +126,15 @@ def test_nothing_passes_where_the_rate_was_reached_by_going_on_for_longer(check:
     assert "requests were not sent before the schedule's end" in found.summary
 
 
+@pytest.mark.parametrize("check", [HELD, ERRORS, P99, stalls_seen, harness.generator_headroom])
+def test_nothing_passes_where_connections_of_ours_were_too_few_to_reach_the_rate(check: Any) -> None:
+    late = np.arange(COUNT) / RATE * 0.5
+    seen = run(late + 0.005, sent_late_s=late)
+    found = check(replace(seen, series={**seen.series, "queued": late > 0}), SLO)
+    assert found.status is Status.INCONCLUSIVE
+    assert "requests waited for one of its own 6 connections" in found.summary
+
+
 class TestP99:
     def test_late_and_slow_from_the_actual_send_fails(self) -> None:
         assert P99(run(every(20, 0.4, 0.02), generator=LATE, sent_late_s=0.01), SLO).status is Status.FAIL

@@ -98,6 +98,13 @@ def test_requests_without_an_answer_are_slow_however_fast_they_failed() -> None:
     assert "p99 inf ms" in outcome.line
 
 
+@pytest.mark.parametrize("run", [run_of(30), run_of(30, late_s=0.05)], ids=["in time", "late"])
+def test_a_generator_without_time_to_read_answers_fails_nobody(run: LoadRun) -> None:
+    outcome = judged(replace(run, generator=replace(run.generator, cpu_s=19.0)), PLAN, LENIENT)
+    assert outcome.word == "inconclusive", outcome.line
+    assert "trouble of its own" in outcome.line
+
+
 def queue_of_ours(taken_s: float, pool: int, stages: tuple[tuple[float, float], ...]) -> tuple[LoadRun, Plan]:
     """Answers that all take as long, where no more than `pool` may be asked for at once."""
     plan = replace(PLAN, stages=stages, classes=PLAN.classes[:1])
