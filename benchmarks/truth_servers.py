@@ -150,6 +150,8 @@ class Holding:
             self._timer.disarm()
 
     def _answer(self, transport: asyncio.Transport, arrived: float) -> None:
+        if transport.is_closing():  # some generators leave without waiting for the last answers
+            return
         transport.write(ANSWER)
         self._arrived.append(arrived)
         self._held.append(time.monotonic() - arrived)
