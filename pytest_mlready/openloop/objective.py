@@ -53,18 +53,21 @@ def judged(run: LoadRun, plan: Plan, objective: Objective, alpha: float = ALPHA)
     errors = judge_rate(failures, offered, objective.error_rate, alpha)
     latency = _latency(run, objective, "response_s", alpha)
     word = latency.verdict
-    late = few is not None or not punctual(run, objective.p99_s)
-    fast = late and _latency(run, objective, "service_s", alpha).verdict != "fail"
-    if word == "fail" and (fast or overworked(run) is not None):
+    busy, late = overworked(run) is not None, few is not None or not punctual(run, objective.p99_s)
+    if word == "fail" and (busy or (late and _latency(run, objective, "service_s", alpha).verdict != "fail")):
         word = "inconclusive"
-    words = (word, errors.verdict)
+    unread = sum(one.failures.get("deadline", 0) for one in run.classes) if busy else 0
+    failing = errors.verdict
+    if failing == "fail" and judge_rate(failures - unread, offered, objective.error_rate, alpha).verdict != "fail":
+        failing = "inconclusive"
+    words = (word, failing)
     worst: Word = "fail" if "fail" in words else "inconclusive" if "inconclusive" in words else "pass"
     low, high = (1000 * end for end in latency.quantile_interval_s)
     line = (
         f"{run.scenario}: {worst.upper()} at {run.rate:g} req/s: "
         f"p99 {1000 * latency.quantile_s:.1f} ms [{low:.1f}, {high:.1f}], limit {1000 * objective.p99_s:g} ms ({word}: "
         f"{latency.reason}); errors {failures} of {offered}{_kinds(run, plan)}, {objective.error_rate:.2%} allowed "
-        f"({errors.verdict}); "
+        f"({failing}); "
         f"a stall of {1000 * latency.unseen_stall_s:.0f} ms could have gone unseen"
         + _longer(run.duration_s, latency, errors)
         + (f"; the generator had trouble of its own: {trouble}" if trouble else "")

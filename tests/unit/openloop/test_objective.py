@@ -105,6 +105,16 @@ def test_a_generator_without_time_to_read_answers_fails_nobody(run: LoadRun) -> 
     assert "trouble of its own" in outcome.line
 
 
+@pytest.mark.parametrize(("failure", "word"), [("deadline", "inconclusive"), ("reset", "fail")])
+def test_what_it_had_no_time_to_read_is_no_error_of_the_service(failure: str, word: str) -> None:
+    run = run_of()
+    predict = replace(run.classes[0], statuses={"200": run.classes[0].offered - 100}, failures={failure: 100})
+    run = replace(run, classes=(predict, *run.classes[1:]), generator=replace(run.generator, cpu_s=19.0))
+    outcome = judged(run, PLAN, LENIENT)
+    assert outcome.word == word, outcome.line
+    assert f"errors 100 of 2400 (100 {failure}), 1.00% allowed ({word})" in outcome.line
+
+
 def queue_of_ours(taken_s: float, pool: int, stages: tuple[tuple[float, float], ...]) -> tuple[LoadRun, Plan]:
     """Answers that all take as long, where no more than `pool` may be asked for at once."""
     plan = replace(PLAN, stages=stages, classes=PLAN.classes[:1])
