@@ -40,13 +40,14 @@ def sustained_rate(steady_load: LoadRun, settings: Settings) -> Finding:
     span = (steady_load.rate * (1 - verdict.interval[1]), steady_load.rate * (1 - verdict.interval[0]))
     measured = Measurement(achieved, "1/s", n=n, interval=span, limit=ACHIEVED * steady_load.rate)
     what = f"{achieved:.1f} of {steady_load.rate:g} requests/s were answered over {steady_load.duration_s:g} s"
-    if n and missing <= (1 - ACHIEVED) * n and unsent(steady_load, latency.p99_ms / 1000) is None:
+    unreached = unsent(steady_load, latency.p99_ms / 1000)
+    if n and missing <= (1 - ACHIEVED) * n and unreached is None:
         return passed(what, measured)
     trouble = starved(steady_load, latency.p99_ms / 1000)
     if trouble is not None:
         return inconclusive(f"the load generator had trouble of its own: {trouble}", measured)
     if verdict.verdict != "fail":
-        return inconclusive(f"{what}: too few to tell", measured)
+        return inconclusive(f"{what}: {unreached or 'too few to tell'}", measured)
     return failed(f"{what}; {missing} were queued at the end, or shed", measured)
 
 
@@ -74,13 +75,14 @@ def error_rate(steady_load: LoadRun, settings: Settings) -> Finding:
     what = f"{verdict.k} of {n} requests failed ({kinds})"
     resent = steady_load.generator.resent
     details = (f"{resent} requests were sent again: their connection was closed as they were sent",) if resent else ()
-    if verdict.verdict == "pass" and unsent(steady_load, latency.p99_ms / 1000) is None:
+    unreached = unsent(steady_load, latency.p99_ms / 1000)
+    if verdict.verdict == "pass" and unreached is None:
         return passed(f"{what}: at most {verdict.interval[1]:.3%}", measured, details=details)
     trouble = starved(steady_load, latency.p99_ms / 1000)
     if trouble is not None:
         return inconclusive(f"the load generator had trouble of its own: {trouble}", measured)
-    if verdict.verdict == "inconclusive":
-        return inconclusive(f"{what}: {_would_decide(verdict, steady_load)}", measured)
+    if verdict.verdict != "fail":
+        return inconclusive(f"{what}: {unreached or _would_decide(verdict, steady_load)}", measured)
     if set(counted) <= OVERLOAD and not _held(steady_load, latency):
         return inconclusive(f"{what}: the rate was not held, see latency.sustained_rate", measured)
     return failed(f"{what}, more than {latency.error_rate:.3%}", measured)
@@ -109,9 +111,10 @@ def p99(steady_load: LoadRun, settings: Settings) -> Finding:
         f"95% interval of p99 [{ms(seen.quantile_interval_s[0])}, {ms(seen.quantile_interval_s[1])}]",
         f"a stall of {ms(seen.unseen_stall_s)}, as frequent as the budget allows, could have stayed out of this run",
     )
-    if seen.verdict == "pass" and unsent(steady_load, limit_s) is None:
+    unreached = unsent(steady_load, limit_s)
+    if seen.verdict == "pass" and unreached is None:
         return passed(what, measured, details=details)
-    trouble = starved(steady_load, limit_s)
+    trouble = starved(steady_load, limit_s) or (unreached if seen.verdict == "pass" else None)
     if trouble is not None:
         return inconclusive(f"the load generator had trouble of its own: {trouble}", measured, details=details)
     if not _held(steady_load, latency):

@@ -54,12 +54,14 @@ def tail_isolation(mixed_load: MixedLoad, settings: Settings) -> Finding:
     measured, details = slo_measurement(beside, limit_s), seen.told(alone, mixed_load.alone_s)
     what = f"p99 of single rows {ms(alone.quantile_s)} alone, {ms(beside.quantile_s)} beside batches of "
     what += f"{mixed_load.rows}: {beside.reason}"
-    if beside.verdict == "pass" and seen.batches.size >= FEWEST_BATCHES and unsent(mixed_load, limit_s) is None:
+    unreached = unsent(mixed_load, limit_s)
+    if beside.verdict == "pass" and seen.batches.size >= FEWEST_BATCHES and unreached is None:
         return passed(what, measured, details=details)
     if (trouble := starved(mixed_load, limit_s)) is not None:
         return inconclusive(f"the load generator had trouble of its own: {trouble}", measured, details=details)
     if beside.verdict == "pass":
-        return inconclusive(f"{what}, but {seen.batches.size} batches were answered", measured, details=details)
+        but = unreached or f"{seen.batches.size} batches were answered"
+        return inconclusive(f"{what}, but {but}", measured, details=details)
     if beside.verdict == "inconclusive":
         return inconclusive(what + _needed(beside), measured, details=details)
     if alone.verdict != "pass":

@@ -22,13 +22,23 @@ def starved(run: LoadRun, limit_s: float) -> str | None:
     a generator beside two busy neighbours on two cores has its p99 at 35 ms and its median below 1 ms, one that gets
     a tenth of a core has both near 50 ms.
     """
-    return unsent(run, limit_s) or strained(run, limit_s)
+    few = too_few_connections(run, limit_s)
+    excused = np.asarray(run.series.get("queued", False)) if few is None else np.False_
+    return _not_sent(run, limit_s, excused) or strained(run, limit_s)
 
 
 def unsent(run: LoadRun, limit_s: float) -> str | None:
     """Why not even a pass can be concluded: dropped requests, or a rate that was not reached by the schedule's end.
 
-    What finds no socket while answers are slow would have been slow itself, unless we have too few of them.
+    Whoever is to blame: a service that held all connections, or we, who had too few of them or came too late.
+    """
+    return _not_sent(run, limit_s, np.False_)
+
+
+def _not_sent(run: LoadRun, limit_s: float, excused: NDArray[np.bool_] | np.bool_) -> str | None:
+    """That requests were dropped or, but for those that are excused, not sent in time.
+
+    What finds no connection while answers are slow would have been slow itself.
     """
     offered = sum(one.offered for one in run.classes)
     sent = sum(one.sent for one in run.classes)
@@ -38,28 +48,24 @@ def unsent(run: LoadRun, limit_s: float) -> str | None:
     few = too_few_connections(run, limit_s)
     if dropped or sent < ACHIEVED * offered:
         return few or f"{offered - sent} of {offered} requests were never sent"
-    behind = np.asarray(run.series.get("sent_s", 0.0)) > run.duration_s + limit_s
-    own = behind if few is not None else behind & ~np.asarray(run.series.get("queued", False))
-    if np.sum(own) > (1 - ACHIEVED) * own.size:
-        return few or f"{np.sum(own)} of {own.size} requests were not sent before the schedule's end"
+    behind = (np.asarray(run.series.get("sent_s", 0.0)) > run.duration_s + limit_s) & ~excused
+    if np.sum(behind) > (1 - ACHIEVED) * behind.size:
+        return few or f"{np.sum(behind)} of {behind.size} requests were not sent before the schedule's end"
     return None
 
 
 def strained(run: LoadRun, limit_s: float) -> str | None:
     """As `starved`, but for requests that were never sent: they may have found all connections held by the service."""
+    return too_few_connections(run, limit_s) or burdened(run, limit_s)
+
+
+def burdened(run: LoadRun, limit_s: float) -> str | None:
+    """Why answers may be slow by its own doing: it sent in bunches, or had no time left to read them."""
     generator = run.generator
-    if (few := too_few_connections(run, limit_s)) is not None:
-        return few
     if generator.lateness_p50_s > max(SMALLEST_S, 0.02 * limit_s):
         return f"half of its requests were sent more than {generator.lateness_p50_s * 1000:.1f} ms late"
     if generator.lateness_p99_s > max(10 * SMALLEST_S, 0.2 * limit_s):
         return f"1% of its requests were sent more than {generator.lateness_p99_s * 1000:.0f} ms late"
-    return overworked(run)
-
-
-def overworked(run: LoadRun) -> str | None:
-    """That the generator had no time left: it then reads answers late, too, which were there long before."""
-    generator = run.generator
     busy = generator.cpu_s / generator.processes / max(generator.wall_s, 1e-9)
     return f"it used {busy:.0%} of a core itself" if busy > BUSY else None
 

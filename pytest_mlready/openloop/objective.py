@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pytest_mlready.measure.generator import overworked, punctual, starved, too_few_connections
+from pytest_mlready.measure.generator import burdened, punctual, starved, too_few_connections, unsent
 from pytest_mlready.measure.proportions import RateVerdict, Word, judge_rate
 from pytest_mlready.measure.slo import SloVerdict, judge_share
 from pytest_mlready.openloop.plan import Plan, ramp
@@ -41,8 +41,9 @@ class Outcome:
 def judged(run: LoadRun, plan: Plan, objective: Objective, alpha: float = ALPHA) -> Outcome:
     """Judge `run` of `plan`. The generator is judged first: what it did not send says nothing about the service.
 
-    What it sent late, or kept waiting for one of its own connections though the service held fewer than it may, fails
-    only by the time from the actual sending, and not where it had no time to read the answers.
+    What it sent a little late, or kept waiting for one of its own connections though the service held fewer than it
+    may, fails only by the time from the actual sending; and nothing fails where it sent in bunches or had no time to
+    read the answers, but by other errors than deadlines.
     """
     few = too_few_connections(run, objective.p99_s, _highest_rate(run, plan))
     trouble = starved(run, objective.p99_s) or few
@@ -53,15 +54,17 @@ def judged(run: LoadRun, plan: Plan, objective: Objective, alpha: float = ALPHA)
     errors = judge_rate(failures, offered, objective.error_rate, alpha)
     latency = _latency(run, objective, "response_s", alpha)
     word = latency.verdict
-    busy, late = overworked(run) is not None, few is not None or not punctual(run, objective.p99_s)
-    if word == "fail" and (busy or (late and _latency(run, objective, "service_s", alpha).verdict != "fail")):
+    burden, late = burdened(run, objective.p99_s), few is not None or not punctual(run, objective.p99_s)
+    if word == "fail" and (burden or (late and _latency(run, objective, "service_s", alpha).verdict != "fail")):
         word = "inconclusive"
-    unread = sum(one.failures.get("deadline", 0) for one in run.classes) if busy else 0
+    unread = sum(one.failures.get("deadline", 0) for one in run.classes) if burden else 0
     failing = errors.verdict
     if failing == "fail" and judge_rate(failures - unread, offered, objective.error_rate, alpha).verdict != "fail":
         failing = "inconclusive"
     words = (word, failing)
     worst: Word = "fail" if "fail" in words else "inconclusive" if "inconclusive" in words else "pass"
+    if worst == "pass" and (unreached := unsent(run, objective.p99_s)) is not None:
+        worst, trouble = "inconclusive", unreached
     low, high = (1000 * end for end in latency.quantile_interval_s)
     line = (
         f"{run.scenario}: {worst.upper()} at {run.rate:g} req/s: "

@@ -135,6 +135,19 @@ def test_nothing_passes_where_connections_of_ours_were_too_few_to_reach_the_rate
     assert "requests waited for one of its own 6 connections" in found.summary
 
 
+def test_nothing_passes_where_the_service_held_all_connections_until_the_end() -> None:
+    late = np.arange(COUNT) / RATE * 0.5
+    seen = run(late + 0.005, sent_late_s=late, generator=replace(QUIET, connections=1024))
+    seen = replace(seen, series={**seen.series, "queued": late > 0})
+    found = {check.__name__: check(seen, SLO) for check in (HELD, ERRORS, P99)}
+    assert {name: one.status.value for name, one in found.items()} == {
+        "sustained_rate": "fail",
+        "error_rate": "inconclusive",
+        "p99": "inconclusive",
+    }
+    assert "requests were not sent before the schedule's end" in found["error_rate"].summary
+
+
 class TestP99:
     def test_late_and_slow_from_the_actual_send_fails(self) -> None:
         assert P99(run(every(20, 0.4, 0.02), generator=LATE, sent_late_s=0.01), SLO).status is Status.FAIL
