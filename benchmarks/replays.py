@@ -48,9 +48,13 @@ def main() -> int:
         family = list({one.check: one for one in reversed(family)}.values())[::-1]
     rows: list[dict[str, Any]] = []
     print(f"{'defect':<44} {'check':<35} {'sick':>4} {'healthy':>7} {'edits':>5} {'s':>4}")
-    with tempfile.TemporaryDirectory(prefix="replays-") as made, served(None, Path(made) / "healthy") as healthy:
+    with tempfile.TemporaryDirectory(prefix="replays-") as made, contextlib.ExitStack() as stack:
+        healthy = {
+            model: stack.enter_context(served(None, Path(made) / f"healthy {model}", model))
+            for model in {one.model for one in family}
+        }
         for one in family:
-            rows += [found] if (found := row(one, Path(made) / one.name, healthy)) else []
+            rows += [found] if (found := row(one, Path(made) / one.name, healthy[one.model])) else []
     played = [one for one in rows if one["sick"] == 1 and one["healthy"] == 0]
     shown = [one for one in rows if one["edits"] is not None]
     shrunk = [one for one in shown if one["edits"] <= MOST_EDITS]
@@ -80,7 +84,11 @@ def row(defect: Defect, directory: Path, healthy: str) -> dict[str, Any] | None:
         with served(defect, directory / "sick") as url:
             sick = play(script, url)
         well = play(script, healthy)
-        found |= {"sick": sick.exit_code, "healthy": well.exit_code, "edits": edits_shown(script, sick.faults)}
+        found |= {
+            "sick": sick.exit_code,
+            "healthy": well.exit_code,
+            "edits": edits_shown(script, sick.faults, defect.model),
+        }
         found |= {"output": sick.output, "healthy output": well.output}
     found["seconds"] = round(time.monotonic() - began, 1)
     print(

@@ -33,8 +33,8 @@ from pytest_mlready.service.launch import free_port
 from pytest_mlready.settings import parse
 from reference_service.__main__ import settings_of
 from reference_service.server import APPLICATION, serve
-from tests.defects.judging import ROOT, checklist_of, environment
-from tests.defects.planting import Defect
+from tests.defects.judging import ROOT, SAMPLES, checklist_of, environment
+from tests.defects.planting import BREAST_CANCER, Defect
 from tests.defects.serving import serve_defect
 
 FORK = multiprocessing.get_context("fork")
@@ -82,15 +82,15 @@ def play(script: Path, url: str) -> Played:
 
 
 @contextlib.contextmanager
-def served(defect: Defect | None, directory: Path) -> Iterator[str]:
-    """The URL of a fresh service, with the defect or without one, in a process forked from this one: it starts fast.
+def served(defect: Defect | None, directory: Path, model: str = BREAST_CANCER) -> Iterator[str]:
+    """The URL of a fresh service, with the defect, or healthy with this model, in a process forked from this one.
 
     One with several workers, which import what they need anew, has an interpreter of its own.
     """
     directory.mkdir(parents=True, exist_ok=True)
     port = free_port()
     arguments = ["--models", str(ROOT / "models"), "--port", str(port), "--state", str(directory)]
-    arguments += ["--drain-seconds", "0.1"]
+    arguments += ["--model", model if defect is None else defect.model, "--drain-seconds", "0.1"]
     if defect is not None and "--workers" in defect.arguments:
         service = _launched(defect, arguments, directory)
     else:
@@ -151,33 +151,36 @@ def script_of(directory: Path, check: str) -> Path | None:
     return script if script.exists() else None
 
 
-def edits_shown(script: Path, faults: Sequence[int]) -> int | None:
-    """By how many values the rows that show the fault differ from sample rows, where that is fewest; None: no rows do.
+def edits_shown(script: Path, faults: Sequence[int], model: str = BREAST_CANCER) -> int | None:
+    """By how many values the rows that show the fault differ from sample rows of the model, where that is fewest.
+
+    None: no rows show it.
 
     Of a relation with several requests, and of a batch's rows, the largest counts.
     """
     plan = json.loads((script.parent / "replay.json").read_text())
     shown: list[int] = []
     for one in faults:
-        edits = [_edits(script.parent, plan["requests"][at]) for at in plan["expects"][one]["of"]]
+        edits = [_edits(script.parent, plan["requests"][at], model) for at in plan["expects"][one]["of"]]
         told = [each for each in edits if each is not None]
         shown += [max(told)] if told else []
     return min(shown, default=None)
 
 
-def _edits(directory: Path, request: Mapping[str, Any]) -> int | None:
+def _edits(directory: Path, request: Mapping[str, Any], model: str) -> int | None:
     """Of a request: None if it has no body, or one that holds no rows."""
     body = (directory / request["body"]).read_bytes() if request["body"] else b""
     with contextlib.suppress(ValueError, KeyError, TypeError, EOFError, OSError):
         held = json.loads(_unframed(request, body))
         rows = held["instances"] if "instances" in held else [held["features"]]
-        return max(map(_edits_of, rows))
+        return max(_edits_of(row, model) for row in rows)
     return None
 
 
-def _edits_of(held: Any) -> int:
-    row = [held[name] for name in _columns()] if isinstance(held, dict) else held
-    return min(len([a for a, b in zip_longest(row, sample) if a != b]) for sample in _samples())
+def _edits_of(held: Any, model: str) -> int:
+    samples = _samples(model)
+    row = [held[name] for name in samples[0]] if isinstance(held, dict) else held
+    return min(len([a for a, b in zip_longest(row, sample.values()) if a != b]) for sample in samples)
 
 
 def _unframed(request: Mapping[str, Any], body: bytes) -> bytes:
@@ -190,15 +193,17 @@ def _unframed(request: Mapping[str, Any], body: bytes) -> bytes:
     return body
 
 
-def _samples() -> list[list[float]]:
-    return [[float(row[name]) for name in _columns()] for row in _table()]
-
-
-def _columns() -> list[str]:
-    return [name for name in _table()[0] if name != "diagnosis"]
-
-
 @cache
-def _table() -> list[dict[str, str]]:
-    with (ROOT / "data" / "sample.csv").open(newline="") as file:
-        return list(csv.DictReader(file))
+def _samples(model: str) -> list[dict[str, float | str]]:
+    """The sample rows, of features only."""
+    path, columns = SAMPLES[model]
+    told = set(tomllib.loads(columns).values())
+    with (ROOT / path).open(newline="") as file:
+        return [{name: _value(cell) for name, cell in row.items() if name not in told} for row in csv.DictReader(file)]
+
+
+def _value(cell: str) -> float | str:
+    try:
+        return float(cell)
+    except ValueError:
+        return cell
