@@ -202,11 +202,14 @@ def generators() -> Iterator[int]:
 
 @contextlib.contextmanager
 def neighbours() -> Iterator[None]:
-    """Busy processes on core 0, where the generator is put, too."""
+    """Busy processes on core 0, where the generator is put, too.
+
+    Each has a session of its own: Linux divides a core between those first (sched(7), autogroup).
+    """
     with contextlib.ExitStack() as stack:
         for _ in range(NEIGHBOURS):
             command = ["taskset", "-c", "0", sys.executable, "-c", "while True: pass"]
-            process = stack.enter_context(subprocess.Popen(command))
+            process = stack.enter_context(subprocess.Popen(command, start_new_session=True))
             stack.callback(process.kill)
         yield
 
