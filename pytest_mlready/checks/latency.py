@@ -60,7 +60,8 @@ def error_rate(steady_load: LoadRun, settings: Settings) -> Finding:
     """The share of failed requests at the declared rate is within the budget: any status but 2xx, or no answer.
 
     An error budget is a promise to callers; a run without errors proves only that the rate is below 3 divided by the
-    number of requests.
+    number of requests. A connection that is closed as a request is sent on it, without notice, costs nobody a request
+    who sends it again; more of those than the budget allows are failures, too.
     """
     latency = declared(settings)
     counted: dict[str, int] = {}
@@ -69,12 +70,17 @@ def error_rate(steady_load: LoadRun, settings: Settings) -> Finding:
             if not word.startswith("2"):
                 counted[word] = counted.get(word, 0) + count
     n = sum(one.sent for one in steady_load.classes)
-    verdict = judge_rate(sum(counted.values()), n, latency.error_rate)
+    failures, resent = sum(counted.values()), steady_load.generator.resent
+    verdict, counting_them = (judge_rate(count, n, latency.error_rate) for count in (failures, failures + resent))
+    hasty = verdict.verdict != "fail" and counting_them.verdict == "fail"
+    verdict = counting_them if hasty else verdict
     measured = Measurement(verdict.rate, "1", n=n, interval=verdict.interval, limit=latency.error_rate)
     kinds = ", ".join(f"{count} × {word}" for word, count in sorted(counted.items(), key=lambda one: -one[1])) or "none"
-    what = f"{verdict.k} of {n} requests failed ({kinds})"
-    resent = steady_load.generator.resent
-    details = (f"{resent} requests were sent again: their connection was closed as they were sent",) if resent else ()
+    what = f"{failures} of {n} requests failed ({kinds})"
+    again = f"{resent} requests were sent again: their connection was closed as they were sent"
+    details = (again,) if resent else ()
+    if hasty:
+        what += f"; {again}, which is a failure to clients that do not send again"
     unreached = unsent(steady_load, latency.p99_ms / 1000)
     if verdict.verdict == "pass" and unreached is None:
         return passed(f"{what}: at most {verdict.interval[1]:.3%}", measured, details=details)

@@ -227,6 +227,14 @@ class TestErrorRate:
         assert found.status is Status.PASS
         assert found.details == ("3 requests were sent again: their connection was closed as they were sent",)
 
+    def test_more_of_them_than_the_budget_allows_fail(self) -> None:
+        found = ERRORS(run(generator=replace(QUIET, resent=90)), SLO)
+        assert found.status is Status.FAIL
+        assert found.summary.startswith(
+            "0 of 3120 requests failed (none); 90 requests were sent again: their connection"
+        )
+        assert ERRORS(run(generator=replace(STARVED, resent=90)), SLO).status is Status.INCONCLUSIVE
+
     def test_failures_are_named_by_kind(self) -> None:
         found = ERRORS(run(0.005, every(50, 500, 200)), SLO)
         assert "62 × 500" in found.summary
