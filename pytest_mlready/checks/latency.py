@@ -8,7 +8,7 @@ import numpy as np
 
 from pytest_mlready.catalogue import check
 from pytest_mlready.finding import Finding, Measurement, failed, inconclusive, passed
-from pytest_mlready.measure.generator import ACHIEVED, punctual, starved, unheld, unsent
+from pytest_mlready.measure.generator import ACHIEVED, judge_failures, punctual, starved, unheld, unsent
 from pytest_mlready.measure.proportions import RateVerdict, judge_rate
 from pytest_mlready.measure.quantiles import quantile
 from pytest_mlready.measure.slo import SloVerdict, judge_share
@@ -71,15 +71,13 @@ def error_rate(steady_load: LoadRun, settings: Settings) -> Finding:
                 counted[word] = counted.get(word, 0) + count
     n = sum(one.sent for one in steady_load.classes)
     failures, resent = sum(counted.values()), steady_load.generator.resent
-    verdict, counting_them = (judge_rate(count, n, latency.error_rate) for count in (failures, failures + resent))
-    hasty = verdict.verdict != "fail" and counting_them.verdict == "fail"
-    verdict = counting_them if hasty else verdict
+    verdict = judge_failures(steady_load, failures, n, latency.error_rate)
     measured = Measurement(verdict.rate, "1", n=n, interval=verdict.interval, limit=latency.error_rate)
     kinds = ", ".join(f"{count} × {word}" for word, count in sorted(counted.items(), key=lambda one: -one[1])) or "none"
     what = f"{failures} of {n} requests failed ({kinds})"
     again = f"{resent} requests were sent again: their connection was closed as they were sent"
     details = (again,) if resent else ()
-    if hasty:
+    if verdict.k > failures:
         what += f"; {again}, which is a failure to clients that do not send again"
     unreached = unsent(steady_load, latency.p99_ms / 1000)
     if verdict.verdict == "pass" and unreached is None:

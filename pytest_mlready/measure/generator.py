@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_mlready.measure.proportions import RateVerdict, judge_rate
 from pytest_mlready.records import LoadRun
 
 ACHIEVED = 0.99
@@ -85,6 +86,17 @@ def too_few_connections(run: LoadRun, limit_s: float, rate: float | None = None)
 def punctual(run: LoadRun, limit_s: float) -> bool:
     """Whether requests left so punctually that lateness cannot have made them slow: RULES, latency, 2."""
     return run.generator.lateness_p99_s <= max(SMALLEST_S, 0.02 * limit_s)
+
+
+def judge_failures(run: LoadRun, failures: int, n: int, budget: float, alpha: float = 0.05) -> RateVerdict:
+    """`failures` of `n` requests against a budget; and what was sent again, where it is more than that allows.
+
+    A connection that is closed as a request is sent on it costs nobody a request who sends it again, but many clients
+    do not. Those requests are counted where the verdict's `k` is more than `failures`.
+    """
+    counts = failures, min(n, failures + run.generator.resent)  # what was sent again may have failed after all
+    alone, all_told = (judge_rate(count, n, budget, alpha) for count in counts)
+    return alone if alone.verdict == "fail" or all_told.verdict != "fail" else all_told
 
 
 def served_s(run: LoadRun) -> NDArray[np.float64]:

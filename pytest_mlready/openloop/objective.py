@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pytest_mlready.measure.generator import burdened, punctual, starved, too_few_connections, unsent
+from pytest_mlready.measure.generator import burdened, judge_failures, punctual, starved, too_few_connections, unsent
 from pytest_mlready.measure.proportions import RateVerdict, Word, judge_rate
 from pytest_mlready.measure.slo import SloVerdict, judge_share
 from pytest_mlready.openloop.plan import Plan, ramp
@@ -51,35 +51,36 @@ def judged(run: LoadRun, plan: Plan, objective: Objective, alpha: float = ALPHA)
     if not offered or any(one.dropped for one in run.classes):
         return Outcome("inconclusive", f"{run.scenario}: INCONCLUSIVE: {trouble}")
     failures = sum(_failures(run, index, kind.expected) for index, kind in enumerate(plan.classes))
-    resent = run.generator.resent
-    errors, counting_them = (judge_rate(n, offered, objective.error_rate, alpha) for n in (failures, failures + resent))
-    hasty = errors.verdict != "fail" and counting_them.verdict == "fail"
-    errors = counting_them if hasty else errors
+    errors = judge_failures(run, failures, offered, objective.error_rate, alpha)
     latency = _latency(run, objective, "response_s", alpha)
     word = latency.verdict
     burden, late = burdened(run, objective.p99_s), few is not None or not punctual(run, objective.p99_s)
     if word == "fail" and (burden or (late and _latency(run, objective, "service_s", alpha).verdict != "fail")):
         word = "inconclusive"
-    unread = sum(one.failures.get("deadline", 0) for one in run.classes) if burden else 0
-    failing = errors.verdict
-    if failing == "fail" and judge_rate(errors.k - unread, offered, objective.error_rate, alpha).verdict != "fail":
-        failing = "inconclusive"
+    failing = _certain(run, errors, failures, alpha) if burden else errors.verdict
     words = (word, failing)
     worst: Word = "fail" if "fail" in words else "inconclusive" if "inconclusive" in words else "pass"
     if worst == "pass" and (unreached := unsent(run, objective.p99_s)) is not None:
         worst, trouble = "inconclusive", unreached
     low, high = (1000 * end for end in latency.quantile_interval_s)
-    again = f" and {resent} sent again, their connection closed as they were sent" if hasty else ""
+    again = f" and {errors.k - failures} sent again, their connection closed as they were sent"
     line = (
         f"{run.scenario}: {worst.upper()} at {run.rate:g} req/s: "
         f"p99 {1000 * latency.quantile_s:.1f} ms [{low:.1f}, {high:.1f}], limit {1000 * objective.p99_s:g} ms ({word}: "
-        f"{latency.reason}); errors {failures} of {offered}{_kinds(run, plan)}{again}, "
+        f"{latency.reason}); errors {failures} of {offered}{_kinds(run, plan)}{again if errors.k > failures else ''}, "
         f"{objective.error_rate:.2%} allowed ({failing}); "
         f"a stall of {1000 * latency.unseen_stall_s:.0f} ms could have gone unseen"
         + _longer(run.duration_s, latency, errors)
         + (f"; the generator had trouble of its own: {trouble}" if trouble else "")
     )
     return Outcome(worst, line)
+
+
+def _certain(run: LoadRun, errors: RateVerdict, failures: int, alpha: float) -> Word:
+    """The errors' verdict, where a fail must stand without answers, and ends of connections, that were read too late."""
+    unread = sum(one.failures.get("deadline", 0) for one in run.classes)
+    certain = judge_rate(failures - unread, errors.n, errors.budget, alpha).verdict
+    return "inconclusive" if errors.verdict == "fail" and certain != "fail" else errors.verdict
 
 
 def _highest_rate(run: LoadRun, plan: Plan) -> float:

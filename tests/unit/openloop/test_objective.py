@@ -123,12 +123,16 @@ def test_what_it_had_no_time_to_read_is_no_error_of_the_service(failure: str, wo
     assert f"errors 100 of 2400 (100 {failure}), 1.00% allowed ({word})" in outcome.line
 
 
-@pytest.mark.parametrize(("resent", "word"), [(10, "pass"), (80, "fail")])
-def test_requests_sent_again_are_failures_where_they_are_more_than_the_budget(resent: int, word: str) -> None:
+@pytest.mark.parametrize(
+    ("resent", "cpu_s", "word"), [(10, 1.0, "pass"), (80, 1.0, "fail"), (3000, 1.0, "fail"), (80, 19.0, "inconclusive")]
+)
+def test_requests_sent_again_are_failures_where_they_are_more_than_the_budget(
+    resent: int, cpu_s: float, word: str
+) -> None:
     run = run_of()
-    outcome = judged(replace(run, generator=replace(run.generator, resent=resent)), PLAN, LENIENT)
+    outcome = judged(replace(run, generator=replace(run.generator, resent=resent, cpu_s=cpu_s)), PLAN, LENIENT)
     assert outcome.word == word, outcome.line
-    assert (f"errors 0 of 2400 and {resent} sent again" in outcome.line) is (word == "fail")
+    assert (f"errors 0 of 2400 and {min(resent, 2400)} sent again" in outcome.line) is (word != "pass")
 
 
 def queue_of_ours(taken_s: float, pool: int, stages: tuple[tuple[float, float], ...]) -> tuple[LoadRun, Plan]:
