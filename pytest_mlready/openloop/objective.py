@@ -77,7 +77,7 @@ def judged(run: LoadRun, plan: Plan, objective: Objective, alpha: float = ALPHA)
 
 
 def _certain(run: LoadRun, errors: RateVerdict, failures: int, alpha: float) -> Word:
-    """The errors' verdict, where a fail must stand without answers, and ends of connections, that were read too late."""
+    """The errors' verdict; a fail must stand without the answers, and ends of connections, that were read too late."""
     unread = sum(one.failures.get("deadline", 0) for one in run.classes)
     certain = judge_rate(failures - unread, errors.n, errors.budget, alpha).verdict
     return "inconclusive" if errors.verdict == "fail" and certain != "fail" else errors.verdict
