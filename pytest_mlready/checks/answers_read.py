@@ -14,8 +14,7 @@ UNSTEADY = 0.2
 
 def everything(answers: Answers) -> list[Answered]:
     """Every answer in the record."""
-    last = [answers.mixed_batch] if answers.mixed_batch is not None else []
-    return [*answers.singles, *answers.repeats, *answers.batches, *answers.mixed, *answers.mixed_again, *last]
+    return [*answers.singles, *answers.repeats, *answers.all_batches, *answers.mixed, *answers.mixed_again]
 
 
 def malformed(answered: Answered) -> str | None:

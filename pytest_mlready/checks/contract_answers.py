@@ -63,7 +63,7 @@ def numeric_sane(answers: Answers, identity: Identity, settings: Settings) -> Fi
 
     Callers put thresholds on these numbers; a score that is no probability passes or fails all of them.
     """
-    asked = [*answers.singles, *answers.batches, *answers.mixed]
+    asked = [*answers.singles, *answers.all_batches, *answers.mixed]
     predictions = [(one, prediction) for one in asked for prediction in one.predictions]
     if not predictions:
         return inconclusive(f"none of {len(asked)} predict requests was answered with a prediction")

@@ -114,7 +114,7 @@ def batch_equals_single(answers: Answers) -> Finding:
 
     Rows that change places give every customer somebody else's score, with a 200 and no error anywhere.
     """
-    batches = [*answers.batches, *([answers.mixed_batch] if answers.mixed_batch is not None else [])]
+    batches = answers.all_batches
     if not batches:
         return Finding(Status.NOT_APPLICABLE, "the service takes one row at a time")
     if unsteadiness(answers) > UNSTEADY:

@@ -76,18 +76,22 @@ def gather(context: Context) -> BadItems:
         if not any(one.exchange.status for one in first):
             raise GatherError(f"the canary rows got no answer: {first[0].exchange.failure}")
         sender.each = math.ceil(CANARIES / (len(kinds) * (len(places) + batched)))
+        sender.look()
         items = [sender.single(kind, place) for kind in kinds for place in placed(kind, 0)]
+        sender.look()
         batches = [
             sender.batch(kind, place, at)
             for at, kind in enumerate(kinds if batched else ())
             for place in placed(kind, at % len(places))
         ]
+        sender.look()
         for kind, place in [*also, *((kind, place) for place in places[1:] for kind in kinds)]:
             if is_bad(kind, place) and time.monotonic() < until:
                 items.append(sender.single(kind, place))
         others = tuple(sender.sent(case, body) for case, body in _other_faults(context))
+        sender.look()
         last = sender.canaries(len(sender.canary_rows), fresh=True)
-    return BadItems(first, tuple(items), tuple(batches), last, others)
+    return BadItems(first, tuple(items), tuple(batches), last, others, tuple(sender.memory))
 
 
 def _other_faults(context: Context) -> Iterator[tuple[str, bytes]]:
@@ -120,6 +124,14 @@ class _Sender:
         self._context = context
         self._transport = transport
         self._turn = 0
+        self._refused = 0
+        self.memory: list[tuple[int, int]] = []
+
+    def look(self) -> None:
+        """At the service's memory, if it is ours to see."""
+        instance = self._context.target.instance
+        if instance is not None:
+            self.memory.append((self._refused, instance.rss_bytes()))
 
     def canaries(self, count: int, *, fresh: bool = False) -> tuple[Answered, ...]:
         answered = []
@@ -158,6 +170,7 @@ class _Sender:
 
     def _sent(self, kind: str, column: str, case: str, body: bytes, path: str) -> BadItem:
         exchange = predict(self._context.target, case, body, path=path, transport=self._transport, keep_alive=True)
+        self._refused += (exchange.status or 0) // 100 == 4
         return BadItem(kind, column, exchange, self.canaries(self.each))
 
 

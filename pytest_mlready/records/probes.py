@@ -174,6 +174,11 @@ class Answers:
     schemas: Mapping[str, Any] = field(default_factory=dict)
     reused: tuple[Answered, ...] = ()
 
+    @property
+    def all_batches(self) -> tuple[Answered, ...]:
+        """Those of sample rows, and the mixed one."""
+        return (*self.batches, *([self.mixed_batch] if self.mixed_batch is not None else []))
+
 
 @dataclass(frozen=True)
 class BadItem:
@@ -193,7 +198,8 @@ class BadItems:
     """Bad items in full-length rows, singly and in batches, in the order sent.
 
     `first` are the canary rows' answers before anything bad was sent, `last` after everything. `others` have a fault
-    that is none of an item: they are for their canaries.
+    that is none of an item: they are for their canaries. `memory` is, as often as it was looked at, how many were
+    refused so far and the resident memory of the service's processes in bytes (empty: they are not ours).
     """
 
     first: tuple[Answered, ...]
@@ -201,6 +207,7 @@ class BadItems:
     batches: tuple[BadItem, ...] = ()
     last: tuple[Answered, ...] = ()
     others: tuple[BadItem, ...] = ()
+    memory: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True)

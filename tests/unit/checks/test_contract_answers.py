@@ -114,6 +114,16 @@ def test_a_label_is_explained_by_some_threshold(shares: dict[str, tuple[float, .
     expect(numeric_sane(Answers(tuple(got), ()), IDENTITY, settings()), status, named)
 
 
+def test_a_threshold_of_the_batch_route_is_not_another_one() -> None:
+    alone = answered(0, "spam", (0.54, 0.46), classes=NAMES)
+    sure = answered(1, "ham", (0.9, 0.1), classes=NAMES)
+    together = answered(0, "ham", (0.52, 0.48), classes=NAMES)
+    parted = Answers((sure,), (), mixed=(alone, answered(1, "ham", (0.9, 0.1), classes=NAMES)), mixed_batch=together)
+    expect(numeric_sane(parted, IDENTITY, settings()), "fail", "of probability 0.46")
+    alike = replace(parted, mixed_batch=alone)
+    expect(numeric_sane(alike, IDENTITY, settings()), "pass", "4 predictions")
+
+
 FLOWERS = ("setosa", "versicolor", "virginica")
 Shares = tuple[float, ...]
 

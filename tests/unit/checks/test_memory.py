@@ -6,7 +6,7 @@ import pytest
 
 from pytest_mlready.checks.memory import memory_steady
 from pytest_mlready.finding import Status
-from pytest_mlready.records import Corpus, Generated
+from pytest_mlready.records import BadItem, BadItems, Corpus, Generated
 from tests.unit.records_made import answered
 
 MIB = 1024 * 1024
@@ -49,3 +49,18 @@ def test_what_refusals_leave_is_seen_as_well() -> None:
     assert found.status is Status.FAIL
     assert "20 MiB over 80 refusals" in found.summary
     assert memory_steady(Corpus((), 80 * (refused,), memory=5 * (100 * MIB,))).status is Status.PASS
+
+
+def test_what_bad_rows_leave_is_seen_where_no_generated_row_is_refused() -> None:
+    corpus = Corpus((), 80 * (ONE,), memory=5 * (100 * MIB,))
+    items = tuple(BadItem("NaN", "a", answered(status=422).exchange, ()) for _ in range(45))
+    looks = tuple((count, (100 + mib) * MIB) for count, mib in ((0, 0), (11, 3), (22, 6), (45, 12)))
+    found = memory_steady(corpus, BadItems((), items, memory=looks))
+    assert found.status is Status.FAIL
+    assert "12 MiB over 45 bad rows refused" in found.summary
+    assert found.script is not None
+    assert found.script.requests[0].path == items[0].exchange.path
+    steady = tuple((count, 100 * MIB) for count, _ in looks)
+    assert memory_steady(corpus, BadItems((), items, memory=steady)).status is Status.PASS
+    once = (looks[0], *((count, 112 * MIB) for count, _ in looks[1:]))
+    assert memory_steady(corpus, BadItems((), items, memory=once)).status is Status.PASS
