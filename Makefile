@@ -26,7 +26,7 @@ ready: $(READY)
 test: $(INSTALLED)
 	$(COMPILE)
 	$(PY) -m reference_service.train
-	$(PY) -m pytest --numprocesses 2 -m "not alone"
+	$(PY) -m pytest --numprocesses 3 -m "not alone"
 	$(PY) -m pytest -m alone
 	$(PY) -m pip install --quiet --group frames
 	$(PY) -m pytest tests/unit/profiling
