@@ -26,6 +26,7 @@ def test_without_a_base_the_line_to_add_is_listed(project: Project) -> None:
     assert '[base] command = "…{port}…"' in ran.check("latency.no_regression")["reason"]
 
 
+@mark.alone
 def test_the_service_is_compared_with_itself_and_both_have_ended(project: Project) -> None:
     prepared(project, "[base]\np50_ratio = 9\ntail_ratio = 30\n")
     project.file("conftest.py", SHORT)
