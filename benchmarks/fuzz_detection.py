@@ -8,9 +8,9 @@ besides); by the peer, if it reports anything that it does not report of the hea
 The sealed ones were written by people who had not seen the checks: the first set before the checks learned from it, the
 second one after.
 
-Targets: at least 95% of the defects found, at most 1,000 requests and 2 s of our computing a run in the mean, a
-detected defect 9.8 times cheaper in CPU seconds than the peer's (alone: at most 0.9 of them), every defect found that
-the peer finds, and nothing found in the healthy service. Exit 1 if one is missed.
+Targets: at least 95% of the defects found, at most 1,000 requests and 2 s a run in the mean, a detected defect 9.8
+times cheaper in CPU seconds than the peer's (alone: at most 0.9 of them), every defect found that the peer finds, and
+nothing found in the healthy service. Exit 1 if one is missed.
 
 Schemathesis is not part of the project's environment: `python -m venv V && V/bin/pip install schemathesis`, then
 `--schemathesis V/bin/schemathesis`, or have it on the PATH.
