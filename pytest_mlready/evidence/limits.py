@@ -6,13 +6,11 @@ of 32 MiB and a batch of 100,000 rows or 32 MiB, whichever is less: more than a 
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_mlready.evidence.asking import ask_one, asked_of
-from pytest_mlready.evidence.bad_bodies import HOLE
 from pytest_mlready.evidence.watching import watched
 from pytest_mlready.records import Exchange, Limits
 
@@ -28,6 +26,7 @@ OVER_BYTES = 1024
 DEADLINE_S = 10.0
 KEPT = 2000
 """So much of an answer is kept, in bytes: a batch that was accepted after all is answered with megabytes."""
+PIECE = 256 * 1024
 _SAMPLE_S = 0.02
 
 
@@ -47,22 +46,23 @@ def gather(context: Context) -> Limits:
         with watched(target.instance, _SAMPLE_S) as seen:
             for case, path, body in _oversize(context):
                 exchanges.append(_sent(transport, case, path, body, target.mapping))
-                sizes.append(len(body))
+                sizes.append(sum(map(len, body)))
     peak = None if before is None else max([before, *(use.rss_bytes for use in seen)])
     parts = None if target.mapping.batch_route is None else _batch_parts(target.mapping, context.rows[0])
     return Limits(ordinary, tuple(exchanges), before, peak, tuple(sizes), parts)
 
 
-def _sent(transport: Transport, case: str, path: str, body: bytes, mapping: JsonMapping) -> Exchange:
-    """The answer, without the body we sent. A reset may have overtaken an answer on its way: that is tried again."""
+def _sent(transport: Transport, case: str, path: str, body: Sequence[bytes], mapping: JsonMapping) -> Exchange:
+    """The answer. A reset may have overtaken an answer on its way: that is tried again."""
     for _ in range(2):
         exchange = transport.request(case, "POST", path, body, mapping.request_headers)
         if exchange.failure not in {"reset", "closed"}:
             break
-    return replace(exchange, request_body=b"", body=exchange.body[:KEPT])
+    return replace(exchange, body=exchange.body[:KEPT])
 
 
-def _oversize(context: Context) -> Iterator[tuple[str, str, bytes]]:
+def _oversize(context: Context) -> Iterator[tuple[str, str, Sequence[bytes]]]:
+    """What is sent where, the bodies in pieces: whole, they would cost more time to write out than to be refused."""
     mapping, contract, row = context.target.mapping, context.settings.contract, context.rows[0]
     single = mapping.encode_row(row)
     far = max(FAR_BYTES, 2 * (contract.max_body_bytes or 0))
@@ -71,7 +71,8 @@ def _oversize(context: Context) -> Iterator[tuple[str, str, bytes]]:
         size = contract.max_body_bytes + OVER_BYTES
         over.insert(0, (f"a body of {size} bytes, {OVER_BYTES} over the cap", size))
     for case, size in over:
-        yield case, mapping.predict_path, single.ljust(size)  # white space after a JSON text changes nothing
+        # White space after a JSON text changes nothing.
+        yield case, mapping.predict_path, [single, *_repeated(b" ", size - len(single))]
     if mapping.batch_route is None:
         return
     if contract.max_batch_rows is not None:
@@ -82,16 +83,21 @@ def _oversize(context: Context) -> Iterator[tuple[str, str, bytes]]:
         yield f"a batch of {count} rows", mapping.batch_route, _batch(mapping, row, count)
 
 
-def _batch(mapping: JsonMapping, row: Row, count: int) -> bytes:
+def _batch(mapping: JsonMapping, row: Row, count: int) -> list[bytes]:
     """One row, `count` times: encoded once, for 100,000 encodings would take seconds."""
     start, further, end = _batch_parts(mapping, row)
-    return start + further * (count - 1) + end
+    return [start, *_repeated(further, (count - 1) * len(further)), end]
 
 
 def _batch_parts(mapping: JsonMapping, row: Row) -> tuple[bytes, bytes, bytes]:
     """The first row of a batch with what comes before, a further one with what parts them, and the end."""
-    hole = json.dumps(HOLE).encode()
-    one = json.dumps(mapping.row_value(row), separators=(",", ":")).encode()
-    body = mapping.encode_batch_values([HOLE, HOLE])
-    at, end = body.index(hole), body.rindex(hole)
-    return body[:at] + one, body[at + len(hole) : end] + one, body[end + len(hole) :]
+    start, end = mapping.batch_frame()
+    one = mapping.batch_text(row)
+    return start + one, b"," + one, end
+
+
+def _repeated(text: bytes, size: int) -> list[bytes]:
+    """So many bytes of a text again and again, in few pieces; `size` is a multiple of its length."""
+    piece = text * min(PIECE // len(text), size // len(text))
+    whole, rest = divmod(size, len(piece)) if piece else (0, 0)
+    return [*[piece] * whole, piece[:rest]]

@@ -64,9 +64,9 @@ ABRUPT = (
 STALLED = Manner("stopped in the middle of its body and stays", share=0.5, stays=True)
 CROWD = Manner("vanished in the middle of its body", share=0.5, ends="reset", times=30)
 IN_CHUNKS = Manner(
-    "sent its body in chunks, one after another", listens="whole answer", pieces=4, seconds=0.04, chunked=True
+    "sent its body in chunks, one after another", listens="whole answer", pieces=3, seconds=0.015, chunked=True
 )
-TRICKLING = Manner("sent its body a few bytes at a time", listens="whole answer", pieces=8, seconds=0.08)
+TRICKLING = Manner("sent its body a few bytes at a time", listens="whole answer", pieces=8, seconds=0.024)
 
 
 def misbehave(target: Target, manner: Manner, path: str, body: bytes, deadline_s: float) -> Exchange:
@@ -89,9 +89,9 @@ def misbehaving(target: Target, manner: Manner, path: str, body: bytes, deadline
         try:
             connection = held.enter_context(_connected(target, began + deadline_s, manner))
             connection.sendall(_head(target, path, headers))
-            for piece in _pieces(sent, manner.pieces):
+            for number, piece in enumerate(_pieces(sent, manner.pieces)):
+                time.sleep(manner.seconds / manner.pieces if number else 0.0)
                 connection.sendall(piece)
-                time.sleep(manner.seconds / manner.pieces)
             if manner.ends == "half_close":
                 socket.socket.shutdown(connection, socket.SHUT_WR)
             if manner.listens != "no":

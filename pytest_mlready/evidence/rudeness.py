@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_mlready.evidence.asking import ask_one, asked_of, decoded_one
 from pytest_mlready.evidence.rude_clients import ABRUPT, CROWD, STALLED, TRICKLING, Manner, misbehave, misbehaving
 from pytest_mlready.evidence.store import GatherError
-from pytest_mlready.protocols.http1 import chunked
+from pytest_mlready.protocols.http1 import LAST_CHUNK, chunk
 from pytest_mlready.records import Answered, Exchange, Rude, Rudeness
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 ROUNDS = 2
 """Each abrupt client comes so often, where time allows: it may cost one of several workers, or of a few slots."""
-SETTLE_S = 0.01
+SETTLE_S = 0.002
 """Between a client's end and the first canary: a service in threads takes a moment to notice that it left."""
 RUDE_DEADLINE_S = 1.0
 """So long a rude client listens at most; no canary waits for it."""
@@ -114,7 +114,7 @@ def _chunked(context: Context, transport: Transport, canaries: _Canaries) -> tup
     mapping = context.target.mapping
     row = mapping.encode_row(context.rows[canaries.other_row])
     name = f"sent a chunked body of {FAR_BYTES >> 20} MiB"
-    body = chunked([*[b" " * CHUNK] * (FAR_BYTES // CHUNK - 1), row.rjust(CHUNK)])
+    body = [*[chunk(b" " * CHUNK)] * (FAR_BYTES // CHUNK - 1), chunk(row.rjust(CHUNK)), LAST_CHUNK]
     headers = (*mapping.request_headers, ("Transfer-Encoding", "chunked"))
     exchange = transport.request(f"a client that {name}", "POST", mapping.predict_path, body, headers)
     return Rude(name, _short(replace(exchange, request_body=row)), canaries.after()), FAR_BYTES

@@ -39,6 +39,7 @@ SEEMS_SLOW = 10
 """A row is asked again when it took so many times the median, and longer than `SEEMS_SLOW_S`."""
 BLANKS = b" " * 20_000
 """Means nothing in JSON, and is what a careless pattern takes the square of."""
+SLOW_ROW = "a single row is slow already"
 REPEATS = 3
 MOST_SUSPECTS = 5
 DEADLINE_S = 3.0
@@ -50,11 +51,16 @@ def made_with(context: Context) -> Mapping[str, Any]:
 
 
 def gather(context: Context) -> Scaling:
-    """Time single rows in half of the time there is, then long texts, then batches."""
+    """Time single rows in half of the time there is, then long texts, then batches.
+
+    A single row that is slow ends it: the batch that holds such a row would be, too.
+    """
     began = time.monotonic()
     with context.target.transport(deadline_s=DEADLINE_S) as transport:
         singles = _Singles(context, transport)
         singles.gather(began + context.budget_s / 2)
+        if singles.has_slow:
+            return Scaling(tuple(singles.seconds), singles.asked, tuple(singles.suspects), None, SLOW_ROW)
         texts = text_times(context, transport, began + 3 * context.budget_s / 4)
         batch, problem = _batches(context, transport, began + context.budget_s)
     return Scaling(tuple(singles.seconds), singles.asked, tuple(singles.suspects), batch, problem, texts)
@@ -71,6 +77,8 @@ class _Singles:
         self._ordinary = ordinary_row(context.rows)
         self.seconds: list[float] = []
         self.suspects: list[SlowRow] = []
+        self.has_slow = False
+        """Whether a row was slow each time, beside others of the service, too."""
         self.asked = 0
 
     def gather(self, until: float) -> None:
@@ -105,7 +113,9 @@ class _Singles:
             seconds.append(self._timed(case, body)[1])
             between.append(self._timed("ordinary values", ordinary)[1])
         self.suspects.append(SlowRow(exchange, tuple(seconds), tuple(between)))
-        return min(seconds) > SEEMS_SLOW_S
+        slow = min(seconds) > SEEMS_SLOW_S
+        self.has_slow |= slow and min(seconds) > SEEMS_SLOW * max(median(self.seconds or [0.0]), median(between))
+        return slow
 
     def _seems_slow(self, seconds: float) -> bool:
         return seconds > max(SEEMS_SLOW_S, SEEMS_SLOW * median(self.seconds or [0.0]))
@@ -125,51 +135,54 @@ class _Singles:
 
 def _batches(context: Context, transport: Transport, until: float) -> tuple[BatchTimes | None, str | None]:
     """Times of the largest size that is taken and not too long, or why there are none."""
-    mapping, cap = context.target.mapping, context.max_batch_rows
-    if mapping.batch_route is None:
+    cap = context.max_batch_rows
+    if context.target.mapping.batch_route is None:
         return None, None
     chosen: tuple[int, Exchange] | None = None
-    rows = _rows(context.rows, 3 * SIZES[-1])
+    batches = _Batches(context, transport, _rows(context.rows, 3 * SIZES[-1]))
     for size in SIZES:
         if 3 * size > (cap or 3 * size):
             break
-        exchange = _ask(context, transport, rows[: 3 * size])
+        exchange = batches.ask(0, 3 * size)
         if exchange.status in range(400, 500) and chosen is None:
-            rows = _mixes(context, 3 * SIZES[-1])
-            exchange = _ask(context, transport, rows[: 3 * size])
+            batches = _Batches(context, transport, _mixes(context, 3 * SIZES[-1]))
+            exchange = batches.ask(0, 3 * size)
         if not exchange.ok:
             if chosen is None:
                 return None, f"{exchange.case} was answered {exchange.outcome}"
             break
         chosen = size, exchange
-        if exchange.elapsed_s > LONG_S and _ask(context, transport, rows[: 3 * size]).elapsed_s > LONG_S:
+        if exchange.elapsed_s > LONG_S and batches.ask(0, 3 * size).elapsed_s > LONG_S:
             break
     if chosen is None:
         return None, f"the declared cap of {cap} rows leaves no two sizes to compare"
     size, exchange = chosen
-    return _rounds(context, transport, rows[: 3 * size], exchange, until)
-
-
-def _rounds(
-    context: Context, transport: Transport, rows: Sequence[Row], exchange: Exchange, until: float
-) -> tuple[BatchTimes | None, str | None]:
-    size = len(rows) // 3
-    encode = context.target.mapping.encode_batch  # once: it costs as much as all the rest of asking
-    parts = [encode(rows[at : at + size]) for at in range(0, 3 * size, size)]
+    parts = [batches.body(at, at + size) for at in range(0, 3 * size, size)]
 
     def send(body: bytes, whole: bool) -> Exchange:
-        return _send(context, transport, 3 * size if whole else size, body)
+        return batches.send(body, 3 * size if whole else size)
 
     return timed_rounds(context.target.instance, send, size, parts, exchange, until)
 
 
-def _ask(context: Context, transport: Transport, rows: Sequence[Row]) -> Exchange:
-    return _send(context, transport, len(rows), context.target.mapping.encode_batch(rows))
+class _Batches:
+    """Asks for rows from one position to another; each is written out once, which costs as much as all else."""
 
+    def __init__(self, context: Context, transport: Transport, rows: Sequence[Row]) -> None:
+        self._target, self._transport, self._rows = context.target, transport, rows
+        self._texts: list[bytes] = []
 
-def _send(context: Context, transport: Transport, count: int, body: bytes) -> Exchange:
-    path = context.target.mapping.batch_route
-    return predict(context.target, f"a batch of {count} rows", body, path=path, transport=transport, keep_alive=True)
+    def body(self, start: int, end: int) -> bytes:
+        mapping = self._target.mapping
+        self._texts += map(mapping.batch_text, self._rows[len(self._texts) : end])
+        return mapping.batch_of(self._texts[start:end])
+
+    def ask(self, start: int, end: int) -> Exchange:
+        return self.send(self.body(start, end), end - start)
+
+    def send(self, body: bytes, count: int) -> Exchange:
+        path, case = self._target.mapping.batch_route, f"a batch of {count} rows"
+        return predict(self._target, case, body, path=path, transport=self._transport, keep_alive=True)
 
 
 def _rows(rows: Sequence[Row], count: int) -> list[Row]:

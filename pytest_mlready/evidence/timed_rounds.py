@@ -17,19 +17,25 @@ Send = Callable[[bytes, bool], Exchange]
 ROUNDS = 7
 FEWEST_ROUNDS = 3
 ODD = 1.3
-"""A whole that takes so many times what its parts do is kept, for a replay."""
+"""A whole that takes so many times what its parts do, at best, is kept for a replay; one that takes less clears itself
+of growing, and no further round could change that."""
 
 
 def timed_rounds(
     instance: Instance | None, send: Send, size: int, parts: Sequence[bytes], whole: Exchange, until: float
 ) -> tuple[BatchTimes | None, str | None]:
-    """Times of the parts, of `size` each, and of the whole, asked again; or which of them went unanswered."""
+    """Times of the parts, of `size` each, and of the whole, asked again; or which of them went unanswered.
+
+    Rounds end early where the whole is not odd: only what seems to grow has to be seen in all of them.
+    """
     three: list[float] = []
     at_once: list[float] = []
     cpu = {"three": 0.0, "whole": 0.0}
     pids = instance.processes() if instance is not None else []
     before = instance.cpu_s(pids) if instance is not None else 0.0
-    while len(at_once) < ROUNDS and (len(at_once) < FEWEST_ROUNDS or time.monotonic() < until):
+    while len(at_once) < ROUNDS and (
+        len(at_once) < FEWEST_ROUNDS or (time.monotonic() < until and _is_odd(at_once, three))
+    ):
         for is_whole in (False, True) if len(at_once) % 2 == 0 else (True, False):
             asked = [send(body, is_whole) for body in ([whole.request_body] if is_whole else parts)]
             after = instance.cpu_s(pids) if instance is not None else 0.0
@@ -39,9 +45,12 @@ def timed_rounds(
             (at_once if is_whole else three).append(sum(one.elapsed_s for one in asked))
             cpu["whole" if is_whole else "three"] += after - before
             before = after
-    odd = min(at_once) > ODD * min(three)
-    shown = replace(whole, request_body=whole.request_body if odd else b"", body=b"")
+    shown = replace(whole, request_body=whole.request_body if _is_odd(at_once, three) else b"", body=b"")
     times = BatchTimes(size, tuple(three), tuple(at_once), shown)
     if instance is not None:
         times = replace(times, three_cpu_s=cpu["three"], whole_cpu_s=cpu["whole"])
     return times, None
+
+
+def _is_odd(at_once: Sequence[float], three: Sequence[float]) -> bool:
+    return min(at_once) > ODD * min(three)

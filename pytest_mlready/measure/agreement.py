@@ -70,6 +70,8 @@ def close(first: float, second: float, tolerance: float = TOLERANCE, span: float
     Numbers that came out of single precision are given at least `SINGLE_TOLERANCE`. With a `span` the tolerance is of
     that, too, and fractions may be one off in the last place that they were rounded to.
     """
+    if first == second:
+        return True
     if span is not None and not _rounded_apart(first, second):
         tolerance = max(tolerance, SINGLE_TOLERANCE)
         if abs(first - second) <= max(tolerance * span, _last_place(first, second, span)):

@@ -155,8 +155,8 @@ class Asker:
             connection.sendall("\r\n".join([*lines, "", ""]).encode())
             size = max(1, -(-len(body) // pieces))
             for start in range(0, len(body), size):
+                time.sleep(float(how.get("seconds", 0.0)) / pieces if start else 0.0)
                 connection.sendall(body[start : start + size])
-                time.sleep(float(how.get("seconds", 0.0)) / pieces)
             if how.get("ends") == "half_close":
                 connection.shutdown(socket.SHUT_WR)
             if how.get("stays"):

@@ -13,6 +13,8 @@ MAX_HEAD_BYTES = 64 * 1024
 """Status line and headers of one answer, and likewise the trailers, in bytes."""
 MAX_INTERIM = 16
 """Interim (1xx) answers that are skipped before one answer."""
+LAST_CHUNK = b"0\r\n\r\n"
+"""Ends a body in chunks."""
 
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _FRAMING_NAME_LENGTHS = frozenset(map(len, ("content-length", "transfer-encoding", "connection")))
@@ -29,10 +31,15 @@ class Oversize(ValueError):
 
 
 def request_bytes(method: str, target: str, headers: Sequence[tuple[str, str]], body: bytes = b"") -> bytes:
-    """One request as bytes; the caller gives Host.
+    """One request as bytes; the caller gives Host. Framed, and refused, as `request_head` does it."""
+    return request_head(method, target, headers, len(body)) + body
+
+
+def request_head(method: str, target: str, headers: Sequence[tuple[str, str]], size: int) -> bytes:
+    """What comes before a body of so many bytes.
 
     Content-Length is added when there is a body, and for POST, PUT and PATCH, unless the caller gave it or
-    Transfer-Encoding (whose framing `body` then has to be in already).
+    Transfer-Encoding (whose framing the body then has to be in already).
 
     Raises:
         ValueError: the method, target or a header holds what would break the framing (CR, LF, NUL, a space).
@@ -50,15 +57,20 @@ def request_bytes(method: str, target: str, headers: Sequence[tuple[str, str]], 
             raise ValueError(f"the value of header {name} holds a line break or NUL: {value!r}")
         framed = framed or name.lower() in {"content-length", "transfer-encoding"}
         lines.append(f"{name}: {value}\r\n")
-    if not framed and (body or method in _LENGTH_EXPECTED):
-        lines.append(f"Content-Length: {len(body)}\r\n")
+    if not framed and (size or method in _LENGTH_EXPECTED):
+        lines.append(f"Content-Length: {size}\r\n")
     lines.append("\r\n")
-    return "".join(lines).encode("latin-1") + body
+    return "".join(lines).encode("latin-1")
 
 
 def chunked(pieces: Iterable[bytes]) -> bytes:
     """A body in chunks, as Transfer-Encoding wants it, one for each piece that is not empty."""
-    return b"".join([*(b"%x\r\n%b\r\n" % (len(one), one) for one in pieces if one), b"0\r\n\r\n"])
+    return b"".join([*(chunk(one) for one in pieces if one), LAST_CHUNK])
+
+
+def chunk(piece: bytes) -> bytes:
+    """One chunk of such a body; an empty one would end it, as `LAST_CHUNK` does."""
+    return b"%x\r\n%b\r\n" % (len(piece), piece)
 
 
 class ResponseParser:

@@ -104,22 +104,39 @@ class JsonMapping:
         return self.encode_body(self.row_value(row), extra)
 
     def encode_batch(self, rows: Sequence[Row]) -> bytes:
-        """The body for several rows, for `batch_route`."""
-        return self.encode_batch_values([self.row_value(row) for row in rows])
+        """The body for several rows, for `batch_route`; a row that comes several times is written out once."""
+        texts: dict[int, bytes] = {}
+        for row in rows:
+            if id(row) not in texts:
+                texts[id(row)] = self.batch_text(row)
+        return self.batch_of([texts[id(row)] for row in rows])
+
+    def batch_text(self, row: Row) -> bytes:
+        """A row as it stands in a batch's body."""
+        return _dumped(self._batch_item(self.row_value(row)))
+
+    def batch_of(self, texts: Sequence[bytes]) -> bytes:
+        """The body of a batch whose rows are written out already, as `batch_text` does it."""
+        start, end = self.batch_frame()
+        return start + b",".join(texts) + end
+
+    def batch_frame(self) -> tuple[bytes, bytes]:
+        """What stands before and after the rows in a batch's body."""
+        empty = self.encode_batch_values([])
+        at = empty.rindex(b"]")
+        return empty[:at], empty[at:]
 
     def encode_batch_values(self, values: Sequence[object]) -> bytes:
-        """The same, with `values`, well-formed or not, in the places of rows.
+        """The body of a batch with `values`, well-formed or not, in the places of rows.
 
         Raises:
             ValueError: the service takes one row at a time.
         """
-        if self.batch_path is None:
-            if not self.nested:
-                raise ValueError("no batch route is known: declare `batch` in [service.json]")
-            listed = [self._item(value) for value in values]
-            return _dumped({self.row_key: listed} if self.row_key is not None else listed)
-        items = [self.body_value(value) for value in values] if self.batch_items == "bodies" else list(values)
-        return _dumped({self.batch_key: items} if self.batch_key is not None else items)
+        if self.batch_route is None:
+            raise ValueError("no batch route is known: declare `batch` in [service.json]")
+        key = self.row_key if self.batch_path is None else self.batch_key
+        items = [self._batch_item(value) for value in values]
+        return _dumped({key: items} if key is not None else items)
 
     def decode_one(self, body: Any, headers: Headers = ()) -> Answer:
         """The prediction in an answer's parsed JSON. Raises BadAnswer."""
@@ -168,6 +185,12 @@ class JsonMapping:
     def _item(self, value: object) -> object:
         """A row's value as an item of a nested list."""
         return value if self.item_key is None else {self.item_key: value}
+
+    def _batch_item(self, value: object) -> object:
+        """A row's value as an item of a batch's list."""
+        if self.batch_path is None:
+            return self._item(value)
+        return self.body_value(value) if self.batch_items == "bodies" else value
 
     def _nth(self, position: int) -> JsonMapping:
         """The mapping that reads the answer's row `position` where this one reads the first."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from typing import Any
 
 MAX_ERRORS = 20
@@ -27,17 +29,12 @@ def schema_errors(schema: Mapping[str, Any], value: object, *, times: bool = Fal
     Patterns that could take exponential time are tried on short texts only.
     """
     import referencing
-    from jsonschema import Draft202012Validator, validators
 
-    checks = Draft202012Validator.VALIDATORS
-    own = {"$ref": _counted(checks["$ref"]), "pattern": _short(checks["pattern"])}
-    if times:
-        own["format"] = _format
-    bounded = validators.extend(Draft202012Validator, own)  # type: ignore[no-untyped-call]
     found: list[str] = []
+    _FOLLOWED.count = 0
     try:
         # An explicit registry holds what may be referred to: the default one would fetch from the network.
-        for error in bounded(schema, registry=referencing.Registry()).iter_errors(value):
+        for error in _bounded(times)(schema, registry=referencing.Registry()).iter_errors(value):
             where = "/".join(str(part) for part in error.absolute_path)
             found.append(f"{where or 'body'}: {error.message[:300]}")
             if len(found) >= MAX_ERRORS:
@@ -56,13 +53,30 @@ def _format(validator: Any, wanted: Any, instance: Any, schema: Any) -> Iterator
         yield ValidationError(f"{instance[:60]!r} is no date-time of RFC 3339, which has a zone")
 
 
-def _counted(follow: Callable[..., Any]) -> Callable[..., Iterator[Any]]:
-    followed = 0
+class _Followed(threading.local):
+    """How many references were followed for the value that a thread looks at."""
 
+    count = 0
+
+
+_FOLLOWED = _Followed()
+
+
+@cache
+def _bounded(times: bool) -> Any:
+    from jsonschema import Draft202012Validator, validators
+
+    checks = Draft202012Validator.VALIDATORS
+    own = {"$ref": _counted(checks["$ref"]), "pattern": _short(checks["pattern"])}
+    if times:
+        own["format"] = _format
+    return validators.extend(Draft202012Validator, own)  # type: ignore[no-untyped-call]
+
+
+def _counted(follow: Callable[..., Any]) -> Callable[..., Iterator[Any]]:
     def reference(validator: Any, ref: Any, instance: Any, schema: Any) -> Iterator[Any]:
-        nonlocal followed
-        followed += 1
-        if followed > MAX_REFERENCES:
+        _FOLLOWED.count += 1
+        if _FOLLOWED.count > MAX_REFERENCES:
             raise TooEntangled(f"more than {MAX_REFERENCES} references were followed")
         yield from follow(validator, ref, instance, schema) or ()
 

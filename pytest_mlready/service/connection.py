@@ -9,6 +9,7 @@ import ssl
 import struct
 import threading
 import time
+from collections.abc import Iterable
 from typing import Any, Literal
 
 from pytest_mlready.protocols.http1 import Malformed, Oversize, ResponseParser
@@ -17,6 +18,7 @@ from pytest_mlready.protocols.keep_alive import round_trip_s
 Finish = Literal["wait", "half_close", "abort"]
 
 _PIECE = 256 * 1024
+_NOTHING = memoryview(b"")
 _WOULD_BLOCK = (BlockingIOError, InterruptedError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
@@ -75,8 +77,8 @@ class Connection:
         found: int = self._sock.getsockname()[1]
         return found
 
-    def talk(self, payload: bytes, parser: ResponseParser, until: float, finish: Finish = "wait") -> None:
-        """Send `payload` and read until `parser` has a whole answer.
+    def talk(self, payload: Iterable[bytes], parser: ResponseParser, until: float, finish: Finish = "wait") -> None:
+        """Send the pieces of `payload` and read until `parser` has a whole answer.
 
         Reading goes on while writing: a server may answer 413 and close before it has read everything.
 
@@ -85,7 +87,8 @@ class Connection:
         """
         self.reusable = False
         self.first_sent = self.last_read = time.monotonic()
-        unsent = memoryview(payload)
+        pieces = (memoryview(piece) for piece in payload if piece)
+        unsent = next(pieces, _NOTHING)
         sending = True
         while True:
             if time.monotonic() > until:
@@ -93,7 +96,7 @@ class Connection:
             sent = self._send(unsent) if sending and unsent else 0
             sending = sending and sent is not None
             unsent = unsent[sent or 0 :]
-            if sending and not unsent:
+            if sending and not unsent and not (unsent := next(pieces, _NOTHING)):
                 sending = False
                 if finish == "abort":
                     self.abort()
@@ -102,6 +105,7 @@ class Connection:
                     # Not the TLS object's shutdown: that would end decryption as well.
                     with contextlib.suppress(OSError):
                         socket.socket.shutdown(self._sock, socket.SHUT_WR)
+                self._wait(until, writing=False)
             received = self._receive()
             if received is None:
                 if not sent:

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any
 from urllib.parse import urlsplit
 
-from pytest_mlready.protocols.http1 import Oversize, ResponseParser, request_bytes
+from pytest_mlready.protocols.http1 import Oversize, ResponseParser, request_head
 from pytest_mlready.protocols.keep_alive import closed_before
 from pytest_mlready.records import Exchange
 from pytest_mlready.service.connection import Connection, Failed, Finish
@@ -71,13 +71,16 @@ class Transport:
         case: str,
         method: str,
         path: str,
-        body: bytes = b"",
+        body: bytes | Sequence[bytes] = b"",
         headers: Headers = (),
         *,
         keep_alive: bool = False,
         deadline_s: float | None = None,
     ) -> Exchange:
         """Send one request and read its answer.
+
+        A body may come in pieces, which are sent one after another and need not fit in memory together: of such a
+        body nothing is recorded.
 
         A kept connection that the server closed while idle is replaced, and the request sent again, once, if it ended
         so soon that the server may not have had it (`keep_alive`).
@@ -86,13 +89,15 @@ class Transport:
         own += [("Accept-Encoding", "identity"), ("Connection", "keep-alive" if keep_alive else "close")]
         sent = _overridden(_overridden(own, self.headers), headers)
         started = time.monotonic()
+        pieces, recorded = ((), body) if isinstance(body, bytes) else (body, b"")
         try:
-            payload = request_bytes(method, self.prefix + path, sent, body)
+            size = len(recorded) + sum(map(len, pieces))
+            payload = (request_head(method, self.prefix + path, sent, size) + recorded, *pieces)
         except ValueError as error:
             self._note(str(error))
-            return Exchange(case, method, path, None, failure="unsent", request_headers=sent, request_body=body)
+            return Exchange(case, method, path, None, failure="unsent", request_headers=sent, request_body=recorded)
         until = started + (self.deadline_s if deadline_s is None else deadline_s)
-        talk = _Talk(case, method, path, payload, until, "wait", sent, body)
+        talk = _Talk(case, method, path, payload, until, "wait", sent, recorded)
         return self._kept_alive(talk) if keep_alive else self._once(talk, keep=False)
 
     def send_raw(
@@ -111,7 +116,7 @@ class Transport:
         The exchange has the payload as `request_body` and no `request_headers`; `path` and `method` are labels.
         """
         until = time.monotonic() + (self.deadline_s if deadline_s is None else deadline_s)
-        return self._once(_Talk(case, method, path, payload, until, finish, (), payload), keep=False)
+        return self._once(_Talk(case, method, path, (payload,), until, finish, (), payload), keep=False)
 
     def why(self) -> str:
         """A sentence on the latest failure in this thread, empty if there was none."""
@@ -206,7 +211,7 @@ class _Talk:
     case: str
     method: str
     path: str
-    payload: bytes
+    payload: Sequence[bytes]
     until: float
     finish: Finish
     headers: tuple[tuple[str, str], ...]

@@ -81,6 +81,6 @@ def test_what_the_document_lets_be_null_or_left_out_is_no_bad_body(mapping: Json
 
 
 @pytest.mark.parametrize("mapping", [ARRAY, OBJECT, NESTED], ids=["array", "object", "nested"])
-@pytest.mark.parametrize("count", [2, 3, 1000])
+@pytest.mark.parametrize("count", [2, 3, 1000, 20_000])
 def test_a_big_batch_is_the_row_encoded_so_many_times(mapping: JsonMapping, count: int) -> None:
-    assert json.loads(_batch(mapping, ROWS[0], count)) == json.loads(mapping.encode_batch([ROWS[0]] * count))
+    assert json.loads(b"".join(_batch(mapping, ROWS[0], count))) == json.loads(mapping.encode_batch([ROWS[0]] * count))

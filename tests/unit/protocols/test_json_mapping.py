@@ -42,6 +42,8 @@ def test_bodies(mapping: JsonMapping, one: Any, several: Any) -> None:
             mapping.encode_batch([ROW, ROW])
     else:
         assert json.loads(mapping.encode_batch([ROW, ROW])) == several
+        assert mapping.batch_of([mapping.batch_text(ROW)] * 2) == mapping.encode_batch([ROW, ROW])
+        assert mapping.encode_batch([]) == mapping.encode_batch_values([])
 
 
 def test_variants_keep_the_place_of_the_row() -> None:

@@ -8,6 +8,7 @@ import time
 from typing import Any
 
 import pytest
+from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from pytest_mlready.protocols.bounds import BadDocument
 from pytest_mlready.protocols.openapi import OpenAPI
@@ -117,6 +118,32 @@ def test_an_honest_document_has_no_problems() -> None:
 )
 def test_problems_are_told(parts: dict[str, Any], problem: str) -> None:
     assert any(problem in one for one in problems(OpenAPI.parse(document(**parts))))
+
+
+DISCRIMINATED = {"discriminator": {"propertyName": "kind"}, "oneOf": [NUMBER]}
+
+
+@pytest.mark.parametrize("beside", [{}, {"Other": DISCRIMINATED}], ids=["plain", "with a word of OpenAPI's own"])
+@pytest.mark.parametrize(
+    ("schema", "problem"),
+    [
+        ({"type": "nonsense"}, "nonsense"),
+        ({"properties": {"a": {"items": {"minimum": "x"}}}}, "'x' is not of type 'number'"),
+        ({"type": "string", "pattern": "("}, "'(' is not a 'regex'"),
+        ({"allOf": [NUMBER, {"required": ["a", "a"]}]}, "non-unique"),
+        ({"type": "object", "required": ["a"], "allOf": [{"properties": {"b": NUMBER}}]}, "not defined properties"),
+        ({"type": "number", "default": "x"}, "'x' is not of type 'number'"),
+    ],
+)
+def test_a_bad_schema_is_told_of_as_the_validator_does(
+    schema: dict[str, Any], problem: str, beside: dict[str, Any]
+) -> None:
+    whole = document(components={"schemas": {"A": schema, **beside}})
+    found = problems(OpenAPI.parse(whole))
+    assert any(problem in one for one in found), found
+    assert [one.partition(": ")[2] for one in found] == [
+        str(error.message) for error in OpenAPIV31SpecValidator(whole).iter_errors()
+    ]
 
 
 def deep(levels: int) -> Any:

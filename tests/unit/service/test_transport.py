@@ -10,7 +10,7 @@ import struct
 import threading
 import time
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 
@@ -150,19 +150,24 @@ def test_modest_compression_is_undone(coding: str, body: bytes) -> None:
         assert Transport(url).request("x", "GET", "/").json == {"a": 1}
 
 
-def test_answer_is_read_although_the_server_stopped_reading() -> None:
+LARGE = pytest.mark.parametrize("body", [b"x" * 20_000_000, [b"x" * 100_000] * 200], ids=["whole", "in pieces"])
+
+
+@LARGE
+def test_answer_is_read_although_the_server_stopped_reading(body: bytes | Sequence[bytes]) -> None:
     def handler(connection: socket.socket) -> None:
         connection.recv(1000)
         connection.sendall(answer(b'{"title":"too large"}', status="413 Too Large", headers="Connection: close\r\n"))
         # closing with unread bytes makes the kernel send a reset after the answer
 
     with serving(handler) as url:
-        exchange = Transport(url, deadline_s=5.0).request("big", "POST", "/", b"x" * 20_000_000)
+        exchange = Transport(url, deadline_s=5.0).request("big", "POST", "/", body)
     assert exchange.status == 413
     assert exchange.json == {"title": "too large"}
 
 
-def test_answer_is_read_although_the_server_reads_no_further_and_does_not_close() -> None:
+@LARGE
+def test_answer_is_read_although_the_server_reads_no_further_and_does_not_close(body: bytes | Sequence[bytes]) -> None:
     done = threading.Event()
 
     def handler(connection: socket.socket) -> None:
@@ -171,9 +176,24 @@ def test_answer_is_read_although_the_server_reads_no_further_and_does_not_close(
         done.wait(10)
 
     with serving(handler) as url:
-        exchange = Transport(url, deadline_s=2.0).request("big", "POST", "/", b"x" * 20_000_000)
+        exchange = Transport(url, deadline_s=2.0).request("big", "POST", "/", body)
         done.set()
     assert exchange.status == 413
+
+
+def test_a_body_in_pieces_arrives_whole_and_is_not_recorded() -> None:
+    seen: list[bytes] = []
+
+    def handler(connection: socket.socket) -> None:
+        seen.append(read_request(connection))
+        connection.sendall(answer())
+
+    with serving(handler) as url:
+        exchange = Transport(url).request("x", "POST", "/", [b"ab", b"", b"c" * 100_000, b"d"])
+    assert exchange.ok
+    assert exchange.request_body == b""
+    assert seen[0].partition(b"\r\n\r\n")[2] == b"ab" + b"c" * 100_000 + b"d"
+    assert b"Content-Length: 100003\r\n" in seen[0]
 
 
 def test_kept_connection_is_used_again_and_replaced_when_idle_closed() -> None:
