@@ -98,11 +98,11 @@ class Run:
 
     def deployment_recipe(self, target: Target) -> Recipe | None:
         """How the declared deployment of a target is made, None where none is declared."""
-        from pytest_mlready.deployment import Recipe
-
         table = self.settings.deployment
         if table is None:
             return None
+        from pytest_mlready.deployment import Recipe
+
         directory = self.settings.directory
         return Recipe(table, target.url, self.admin_token, target.headers, directory, target.ca_file, target.verify)
 

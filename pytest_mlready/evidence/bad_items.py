@@ -22,6 +22,8 @@ POSITIONS = 3
 TEXT_POSITIONS = 2
 CANARIES = 88
 """At least so many canary answers, where time allows: a fault in every 64th answer then shows."""
+LOOKED_AT = 12
+"""So many rows are asked at most for one with another answer."""
 BATCH = 5
 LONG_BATCH = 40
 """Every other batch is so long, with its bad row near the end: some look through the first few only."""
@@ -176,12 +178,11 @@ class _Sender:
 
 def _canary_rows(context: Context, transport: Transport) -> tuple[int, ...]:
     """Two rows with different answers, so that one's answer in the other's place shows."""
-    answers = [ask_one(context, at, transport=transport, keep_alive=True) for at in range(min(12, len(context.rows)))]
-    first = answers[0].only
-    if first is not None:
-        for at, other in enumerate(answers):
-            if other.only is not None and other.only.prediction != first.prediction:
-                return (0, at)
+    first = ask_one(context, 0, transport=transport, keep_alive=True).only
+    for at in range(1, min(LOOKED_AT, len(context.rows)) if first is not None else 1):
+        other = ask_one(context, at, transport=transport, keep_alive=True).only
+        if first is not None and other is not None and other.prediction != first.prediction:
+            return (0, at)
     return (0, 1) if len(context.rows) > 1 else (0,)
 
 

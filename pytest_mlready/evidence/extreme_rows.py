@@ -35,9 +35,10 @@ class ExtremeRow:
 def together(rows: Sequence[Row]) -> Iterator[ExtremeRow]:
     """An ordinary row with every column at its smallest, its largest, and zero: a few rows that touch all limits."""
     named = {name: _named(rows, name, (None, None)) for name in numeric_columns(rows)}
+    base = ordinary_row(rows)
     for kind in ("at its smallest", "at its largest", "at zero") if named else ():
         values = {name: values[kind] for name, values in named.items()}
-        yield ExtremeRow(kind, f"every column {kind}", {**ordinary_row(rows), **values})
+        yield ExtremeRow(kind, f"every column {kind}", {**base, **values})
 
 
 def in_groups(singles: Sequence[ExtremeRow], base: Row, size: int) -> list[tuple[ExtremeRow, list[ExtremeRow]]]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from prometheus_client.parser import text_string_to_metric_families
+
 from pytest_mlready.evidence import registered
 from pytest_mlready.evidence.asking import MAX_TEXT, ask_one, asked_of, clean, predict
 from pytest_mlready.evidence.store import GatherError
@@ -108,8 +110,6 @@ def _of_metrics(metrics: Exchange | None, answering: str | None) -> dict[str, st
 
 
 def _version_labels(text: str) -> Iterator[str]:
-    from prometheus_client.parser import text_string_to_metric_families
-
     try:
         for family in text_string_to_metric_families(text):
             for sample in family.samples:

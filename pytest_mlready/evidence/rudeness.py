@@ -24,7 +24,12 @@ SETTLE_S = 0.002
 RUDE_DEADLINE_S = 1.0
 """So long a rude client listens at most; no canary waits for it."""
 DEADLINE_S = 5.0
-"""A canary without an answer after this is not slow: known rows were answered before, and nobody else asks."""
+SOONEST_DEADLINE_S = 3.0
+TIMES_USUAL = 100
+"""A canary without an answer after so many times the usual is not slow, where that is between the two: known rows were
+answered before, and nobody else asks."""
+LOOKED_AT = 12
+"""So many rows are asked at most for one with another answer."""
 LONG_BATCH = 200
 CHUNK = 64 * 1024
 FAR_BYTES = 32 * 1024 * 1024
@@ -44,6 +49,8 @@ def gather(context: Context) -> Rudeness:
         first = (*canaries.asked(), *canaries.asked())
         if not any(one.exchange.status for one in first):
             raise GatherError(f"the canary rows got no answer: {first[0].exchange.failure}")
+        usual_s = max(one.exchange.elapsed_s for one in first)
+        transport.deadline_s = min(DEADLINE_S, max(SOONEST_DEADLINE_S, TIMES_USUAL * usual_s))
         rude: list[Rude] = []
         for manner in (*ABRUPT, TRICKLING, STALLED, CROWD):
             if not _hangs(rude) and (not manner.batch or context.target.mapping.batch_route is not None):
@@ -61,10 +68,13 @@ class _Canaries:
 
     def __init__(self, context: Context, transport: Transport) -> None:
         self._context, self._transport = context, transport
-        answers = [self._ask(at, keep_alive=True) for at in range(min(12, len(context.rows)))]
-        labels = [one.only.prediction if one.only is not None else None for one in answers]
-        self.rows = (0, next((at for at, label in enumerate(labels) if label != labels[0]), len(answers) - 1))
+        first, last = self._label(0), min(LOOKED_AT, len(context.rows)) - 1
+        self.rows = (0, next((at for at in range(1, last) if self._label(at) != first), last))
         self.other_row = next((at for at in range(len(context.rows)) if at not in self.rows), self.rows[-1])
+
+    def _label(self, row: int) -> object:
+        answered = self._ask(row, keep_alive=True).only
+        return None if answered is None else answered.prediction
 
     def asked(self) -> tuple[Answered, ...]:
         """Both rows on new connections, and both on the one that is kept."""
@@ -116,7 +126,9 @@ def _chunked(context: Context, transport: Transport, canaries: _Canaries) -> tup
     name = f"sent a chunked body of {FAR_BYTES >> 20} MiB"
     body = [*[chunk(b" " * CHUNK)] * (FAR_BYTES // CHUNK - 1), chunk(row.rjust(CHUNK)), LAST_CHUNK]
     headers = (*mapping.request_headers, ("Transfer-Encoding", "chunked"))
-    exchange = transport.request(f"a client that {name}", "POST", mapping.predict_path, body, headers)
+    exchange = transport.request(
+        f"a client that {name}", "POST", mapping.predict_path, body, headers, deadline_s=DEADLINE_S
+    )
     return Rude(name, _short(replace(exchange, request_body=row)), canaries.after()), FAR_BYTES
 
 

@@ -40,6 +40,10 @@ class _PlainValidator(OpenAPIV31SpecValidator):
     keyword_validators = {**OpenAPIV31SpecValidator.keyword_validators, "schema": _PlainSchemas}  # noqa: RUF012
 
 
+# What the validator loads when it is first used is loaded with this module, while the service starts.
+next(_PlainValidator({"openapi": "3.1.0", "info": {"title": "", "version": ""}, "paths": {}}).iter_errors(), None)
+
+
 def problems(openapi: OpenAPI) -> list[str]:
     """What is wrong with the document, at most `MAX_PROBLEMS` sentences."""
     outside = sorted({ref for ref in references(openapi.document) if not ref.startswith("#")})

@@ -164,10 +164,11 @@ def descendants(ancestor: int) -> list[int]:
 def stat_fields(pid: int) -> list[str]:
     """/proc/PID/stat from the state field on (state, parent, …); empty if there is no such process."""
     try:
-        text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+        with open(f"/proc/{pid}/stat", "rb", buffering=0) as stat:  # of every process, again and again
+            content = stat.read()
     except OSError:
         return []
-    return text.rpartition(")")[2].split()
+    return content.rpartition(b")")[2].decode("ascii", "replace").split()
 
 
 def start_ticks(pid: int) -> int:

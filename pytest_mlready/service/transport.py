@@ -166,13 +166,15 @@ class Transport:
         sent_at = time.time()
         self._note("")
         failure: str | None = None
+        headers: tuple[tuple[str, str], ...] = ()
         body = b""
         try:
             connection.talk(talk.payload, parser, talk.until, talk.finish)
             body = parser.body
             if parser.leftover or (connection.reusable and connection.pending() is True):
                 raise Failed("malformed", "more bytes followed the whole answer: a second one nobody asked for")
-            body = decoded(body, _coding(parser), self.max_body)
+            headers = tuple(parser.headers)
+            body = decoded(body, _coding(headers), self.max_body)
         except Failed as failed:
             failure = failed.word
             self._note(str(failed))
@@ -188,7 +190,7 @@ class Transport:
                 self._drop(connection)
         return talk.exchange(
             parser.status if failure is None else None,
-            headers=tuple(parser.headers),
+            headers=headers or tuple(parser.headers),
             body=body if failure is None else parser.body[:KEPT_OF_FAILED],
             elapsed_s=(connection.last_read or 0.0) - (connection.first_sent or 0.0),
             failure=failure,
@@ -222,8 +224,8 @@ class _Talk:
         return Exchange(self.case, self.method, self.path, status, **sent, **answer)
 
 
-def _coding(parser: ResponseParser) -> str | None:
-    return ",".join(value for name, value in parser.headers if name.lower() == "content-encoding") or None
+def _coding(headers: Headers) -> str | None:
+    return ",".join(value for name, value in headers if name.lower() == "content-encoding") or None
 
 
 def _overridden(earlier: Iterable[tuple[str, str]], later: Headers) -> tuple[tuple[str, str], ...]:
