@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import importlib
 import threading
 from collections.abc import Iterable, Iterator
@@ -16,6 +17,7 @@ def imported_meanwhile(names: Iterable[str]) -> Iterator[None]:
         for name in names:
             with contextlib.suppress(ImportError):  # told where it is gathered
                 importlib.import_module(f"pytest_mlready.evidence.{name}")
+        gc.collect()  # so many new objects bring one about soon: better now than in the middle of a measurement
 
     thread = threading.Thread(target=load, name="imports")
     thread.start()
