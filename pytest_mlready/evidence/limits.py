@@ -98,6 +98,6 @@ def _batch_parts(mapping: JsonMapping, row: Row) -> tuple[bytes, bytes, bytes]:
 
 def _repeated(text: bytes, size: int) -> list[bytes]:
     """So many bytes of a text again and again, in few pieces; `size` is a multiple of its length."""
-    piece = text * min(PIECE // len(text), size // len(text))
+    piece = text * min(max(1, PIECE // len(text)), size // len(text))
     whole, rest = divmod(size, len(piece)) if piece else (0, 0)
     return [*[piece] * whole, piece[:rest]]

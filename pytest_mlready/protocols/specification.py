@@ -40,8 +40,9 @@ class _PlainValidator(OpenAPIV31SpecValidator):
     keyword_validators = {**OpenAPIV31SpecValidator.keyword_validators, "schema": _PlainSchemas}  # noqa: RUF012
 
 
-# What the validator loads when it is first used is loaded with this module, while the service starts.
-next(_PlainValidator({"openapi": "3.1.0", "info": {"title": "", "version": ""}, "paths": {}}).iter_errors(), None)
+with warnings.catch_warnings():  # what it loads when it is first used is loaded with this module, in good time
+    warnings.simplefilter("ignore")
+    next(_PlainValidator({"openapi": "3.1.0", "info": {"title": "", "version": ""}, "paths": {}}).iter_errors(), None)
 
 
 def problems(openapi: OpenAPI) -> list[str]:

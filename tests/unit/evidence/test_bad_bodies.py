@@ -84,3 +84,8 @@ def test_what_the_document_lets_be_null_or_left_out_is_no_bad_body(mapping: Json
 @pytest.mark.parametrize("count", [2, 3, 1000, 20_000])
 def test_a_big_batch_is_the_row_encoded_so_many_times(mapping: JsonMapping, count: int) -> None:
     assert json.loads(b"".join(_batch(mapping, ROWS[0], count))) == json.loads(mapping.encode_batch([ROWS[0]] * count))
+
+
+def test_a_row_larger_than_a_piece_comes_as_often_as_any_other() -> None:
+    row: Row = {**ROWS[0], next(iter(ROWS[0])): "x" * 300_000}
+    assert json.loads(b"".join(_batch(OBJECT, row, 3))) == json.loads(OBJECT.encode_batch([row] * 3))

@@ -104,6 +104,7 @@ def test_a_slow_value_is_asked_again_and_named() -> None:
     suspect = record.suspects[-1]
     assert "x1 at its largest" in suspect.exchange.case
     assert len(suspect.seconds) == len(suspect.between) == 3
+    assert (record.batch, record.problem) == (None, scaling.SLOW_ROW)
     found = time_scales_linearly(record)
     assert found.status is Status.FAIL
     assert "x1 at its largest" in found.summary
