@@ -6,6 +6,7 @@ import random
 import time
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
+from statistics import median
 from typing import Any
 
 from pytest_mlready.evidence.asking import ask_batch, ask_one, decoded_batch, decoded_one, predict
@@ -21,6 +22,9 @@ from pytest_mlready.service.instance import Instance
 from pytest_mlready.service.transport import Transport
 
 SINGLES = 20
+SLOW_S = 1.0
+SLOW_TIMES = 20
+"""A row that takes longer than both, that and so many times the median, is slow beside the others."""
 ROUNDS = 2
 MIXED = 22
 CROSSED = 6
@@ -41,12 +45,17 @@ def made_with(context: Context) -> Mapping[str, Any]:
 
 
 def gather(context: Context) -> Answers:
-    """Ask; a service too slow for all of it is asked for less, each row at least twice."""
+    """Ask; a service too slow for all of it is asked for less, each row at least twice.
+
+    Rows that take far longer than the others are asked once: a few of them, again and in every batch, would take all
+    the time that there is.
+    """
     rng = context.rng("answers")
     until = time.monotonic() + context.budget_s
-    indices = spread(len(context.rows), SINGLES)
+    wanted = spread(len(context.rows), SINGLES)
     with context.target.transport() as transport:
-        singles = tuple(ask_one(context, one, transport=transport, keep_alive=True) for one in indices)
+        singles = tuple(ask_one(context, one, transport=transport, keep_alive=True) for one in wanted)
+        indices = _quick(singles)
         repeats = _asked_again(context, rng.sample(indices, len(indices)), transport, fresh=True)
         batches = _batches(context, indices, transport, rng) if context.target.mapping.batch_route else ()
         taken = len(batches[0].rows) if batches else 0
@@ -69,6 +78,12 @@ def gather(context: Context) -> Answers:
         singles, repeats, batches, mixed, mixed_again, mixed_batch, echoes, sent_ids, logged_ids, problems, schemas,
         reused,
     )  # fmt: skip
+
+
+def _quick(singles: Sequence[Answered]) -> list[int]:
+    """The rows but those few that took far longer than the others."""
+    limit = max(SLOW_S, SLOW_TIMES * median(one.exchange.elapsed_s for one in singles))
+    return [one.rows[0] for one in singles if one.exchange.elapsed_s <= limit]
 
 
 def _differing(singles: Sequence[Answered]) -> list[int]:

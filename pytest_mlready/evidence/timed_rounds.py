@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,10 @@ FEWEST_ROUNDS = 3
 ODD = 1.3
 """A whole that takes so many times what its parts do, at best, is kept for a replay; one that takes less clears itself
 of growing, and no further round could change that."""
+CLEAR = 2.2
+CLEAR_CPU_S = 0.1
+"""A whole that takes so many times what its parts do in every single round, and in CPU seconds that can be told apart
+from none, grows for certain: beyond any pause, which would have to hit each whole and none of the parts."""
 
 
 def timed_rounds(
@@ -26,7 +30,7 @@ def timed_rounds(
 ) -> tuple[BatchTimes | None, str | None]:
     """Times of the parts, of `size` each, and of the whole, asked again; or which of them went unanswered.
 
-    Rounds end early where the whole is not odd: only what seems to grow has to be seen in all of them.
+    Rounds end early where the whole is not odd, or where it grows for certain: all of them are for what only seems so.
     """
     three: list[float] = []
     at_once: list[float] = []
@@ -34,7 +38,8 @@ def timed_rounds(
     pids = instance.processes() if instance is not None else []
     before = instance.cpu_s(pids) if instance is not None else 0.0
     while len(at_once) < ROUNDS and (
-        len(at_once) < FEWEST_ROUNDS or (time.monotonic() < until and _is_odd(at_once, three))
+        len(at_once) < FEWEST_ROUNDS
+        or (time.monotonic() < until and _is_odd(at_once, three) and not _is_clear(at_once, three, cpu))
     ):
         for is_whole in (False, True) if len(at_once) % 2 == 0 else (True, False):
             asked = [send(body, is_whole) for body in ([whole.request_body] if is_whole else parts)]
@@ -54,3 +59,8 @@ def timed_rounds(
 
 def _is_odd(at_once: Sequence[float], three: Sequence[float]) -> bool:
     return min(at_once) > ODD * min(three)
+
+
+def _is_clear(at_once: Sequence[float], three: Sequence[float], cpu: Mapping[str, float]) -> bool:
+    grown = all(whole > CLEAR * parts for whole, parts in zip(at_once, three, strict=True))
+    return grown and cpu["whole"] > max(CLEAR * cpu["three"], CLEAR_CPU_S)
