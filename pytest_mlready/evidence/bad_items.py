@@ -10,6 +10,7 @@ from typing import Any
 
 from pytest_mlready.evidence.asking import ask_one, predict
 from pytest_mlready.evidence.bad_bodies import never_missing
+from pytest_mlready.evidence.canary_rows import canary_rows
 from pytest_mlready.evidence.context import Context
 from pytest_mlready.evidence.mixed_rows import numeric_columns, spread
 from pytest_mlready.evidence.store import GatherError
@@ -22,8 +23,6 @@ POSITIONS = 3
 TEXT_POSITIONS = 2
 CANARIES = 88
 """At least so many canary answers, where time allows: a fault in every 64th answer then shows."""
-LOOKED_AT = 12
-"""So many rows are asked at most for one with another answer."""
 BATCH = 5
 LONG_BATCH = 40
 """Every other batch is so long, with its bad row near the end: some look through the first few only."""
@@ -73,7 +72,8 @@ def gather(context: Context) -> BadItems:
 
     batched = context.target.mapping.batch_route is not None
     with context.target.transport(deadline_s=DEADLINE_S) as transport:
-        sender = _Sender(context, transport, _canary_rows(context, transport))
+        canaries = canary_rows(context.rows, lambda at: ask_one(context, at, transport=transport, keep_alive=True))
+        sender = _Sender(context, transport, canaries)
         first = sender.canaries(len(sender.canary_rows))
         if not any(one.exchange.status for one in first):
             raise GatherError(f"the canary rows got no answer: {first[0].exchange.failure}")
@@ -174,16 +174,6 @@ class _Sender:
         exchange = predict(self._context.target, case, body, path=path, transport=self._transport, keep_alive=True)
         self._refused += (exchange.status or 0) // 100 == 4
         return BadItem(kind, column, exchange, self.canaries(self.each))
-
-
-def _canary_rows(context: Context, transport: Transport) -> tuple[int, ...]:
-    """Two rows with different answers, so that one's answer in the other's place shows."""
-    first = ask_one(context, 0, transport=transport, keep_alive=True).only
-    for at in range(1, min(LOOKED_AT, len(context.rows)) if first is not None else 1):
-        other = ask_one(context, at, transport=transport, keep_alive=True).only
-        if first is not None and other is not None and other.prediction != first.prediction:
-            return (0, at)
-    return (0, 1) if len(context.rows) > 1 else (0,)
 
 
 def _literal(kind: str, row: Row, column: str) -> bytes:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_mlready.evidence.asking import ask_one, asked_of, decoded_one
+from pytest_mlready.evidence.canary_rows import canary_rows
 from pytest_mlready.evidence.rude_clients import ABRUPT, CROWD, STALLED, TRICKLING, Manner, misbehave, misbehaving
 from pytest_mlready.evidence.store import GatherError
 from pytest_mlready.protocols.http1 import LAST_CHUNK, chunk
@@ -28,8 +29,6 @@ SOONEST_DEADLINE_S = 3.0
 TIMES_USUAL = 100
 """A canary without an answer after so many times the usual is not slow, where that is between the two: known rows were
 answered before, and nobody else asks."""
-LOOKED_AT = 12
-"""So many rows are asked at most for one with another answer."""
 LONG_BATCH = 200
 CHUNK = 64 * 1024
 FAR_BYTES = 32 * 1024 * 1024
@@ -64,17 +63,12 @@ def gather(context: Context) -> Rudeness:
 
 
 class _Canaries:
-    """Two rows with different answers, so that one's answer in the other's place shows."""
+    """Asks the canary rows, and knows a further row for the rude clients."""
 
     def __init__(self, context: Context, transport: Transport) -> None:
         self._context, self._transport = context, transport
-        first, last = self._label(0), min(LOOKED_AT, len(context.rows)) - 1
-        self.rows = (0, next((at for at in range(1, last) if self._label(at) != first), last))
+        self.rows = canary_rows(context.rows, lambda at: self._ask(at, keep_alive=True))
         self.other_row = next((at for at in range(len(context.rows)) if at not in self.rows), self.rows[-1])
-
-    def _label(self, row: int) -> object:
-        answered = self._ask(row, keep_alive=True).only
-        return None if answered is None else answered.prediction
 
     def asked(self) -> tuple[Answered, ...]:
         """Both rows on new connections, and both on the one that is kept."""

@@ -105,10 +105,7 @@ class JsonMapping:
 
     def encode_batch(self, rows: Sequence[Row]) -> bytes:
         """The body for several rows, for `batch_route`; a row that comes several times is written out once."""
-        texts: dict[int, bytes] = {}
-        for row in rows:
-            if id(row) not in texts:
-                texts[id(row)] = self.batch_text(row)
+        texts = {at: self.batch_text(row) for at, row in {id(row): row for row in rows}.items()}
         return self.batch_of([texts[id(row)] for row in rows])
 
     def batch_text(self, row: Row) -> bytes:
